@@ -1,0 +1,1 @@
+"""Fitting what is decided after training: thresholds (confidence follows with recognition)."""

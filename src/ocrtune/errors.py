@@ -1,0 +1,103 @@
+"""The one family of errors that users see: what was found, where, what was expected, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import NoReturn
+
+
+class OcrtuneError(Exception):
+    """A fault that the user can act on; the CLI and the servers turn it into a message without a traceback.
+
+    Args:
+        what: what was found, as one sentence.
+        where: file, ``file:line``, sample id or configuration key.
+        expected: what would have been right.
+        hint: what to do next, if possible a command or a setting.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self, what: str, *, where: object = None, expected: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.expected = expected
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what if self.where is None else f"{self.where}: {self.what}"]
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.hint:
+            lines.append(f"  to do: {self.hint}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The same fault for ``--json`` output and servers."""
+        return {
+            "error": type(self).__name__,
+            "what": self.what,
+            "where": self.where,
+            "expected": self.expected,
+            "to_do": self.hint,
+        }
+
+
+class UsageError(OcrtuneError):
+    """A command was called in a way that makes no sense."""
+
+
+class ConfigError(OcrtuneError):
+    """A configuration holds an unknown key or a value that does not fit."""
+
+
+class DataError(OcrtuneError):
+    """Images or label files cannot be used as they are."""
+
+
+class ImageError(DataError):
+    """One image cannot be decoded."""
+
+
+class BundleError(OcrtuneError):
+    """A bundle or a weight file is missing, damaged or does not fit."""
+
+
+class MissingExtraError(OcrtuneError):
+    """An optional dependency or a device is missing."""
+
+    exit_code = 3
+
+
+class GateError(OcrtuneError):
+    """A check, gate or budget was not met."""
+
+    exit_code = 1
+
+
+class Interrupted(OcrtuneError):
+    """The user stopped the work; its state is saved."""
+
+    exit_code = 130
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name that the user most likely meant, or None when nothing is close."""
+    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def raise_missing_extra(module: str, extra: str, cause: BaseException) -> NoReturn:
+    """Turn an ImportError into the one line that names the extra to install.
+
+    Raises:
+        MissingExtraError: always.
+    """
+    raise MissingExtraError(
+        f"this needs the Python package '{module}', which is not installed",
+        hint=f"pip install 'ocrtune[{extra}]'",
+    ) from cause

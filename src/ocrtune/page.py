@@ -1,0 +1,159 @@
+"""`Page`, the one data type: label files are read into pages, models produce pages, metrics compare pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocrtune.errors import DataError, ImageError
+
+Polygon: TypeAlias = npt.NDArray[np.float32]
+"""float32 [N, 2], x and y in image pixels, clockwise from the text's own top left, N >= 4."""
+Image: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 [H, W, 3] in BGR order, after the file's EXIF rotation."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(slots=True)
+class TextRegion:
+    """One text on a page.
+
+    Attributes:
+        polygon: float32 [N, 2] in image pixels, clockwise from the text's own top left, N >= 4.
+        text: what it says; None when nobody has said, "" when it was labelled as empty.
+        ignore: neither a miss nor a hit counts here (``###`` and its relatives).
+        score: confidence of a prediction, 0 to 1; None for a label.
+        angle: reading direction in degrees; None when unknown.
+        source: ``file:line`` of the label, for messages; None for a prediction.
+    """
+
+    polygon: Polygon
+    text: str | None = None
+    ignore: bool = False
+    score: float | None = None
+    angle: float | None = None
+    source: str | None = None
+
+
+@dataclass(slots=True)
+class Page:
+    """An image with its text regions.
+
+    Attributes:
+        image: path of the image file, or the decoded image, uint8 [H, W, 3] BGR.
+        regions: the texts on it, in reading or label order.
+        name: what identifies the page in messages and written files; the path as the label file gave it.
+        source: ``file`` or ``file:line`` of the label; None when the page was not read from a label file.
+    """
+
+    image: Path | Image
+    regions: list[TextRegion] = field(default_factory=list)
+    name: str = ""
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name and isinstance(self.image, Path):
+            self.name = self.image.name
+
+    @property
+    def path(self) -> Path:
+        """The image file.
+
+        Raises:
+            DataError: the page holds a decoded image instead of a path.
+        """
+        if not isinstance(self.image, Path):
+            raise DataError("this page has no image file, only pixels", where=self.name or None)
+        return self.image
+
+    def load(self) -> Image:
+        """The decoded image, uint8 [H, W, 3] BGR, after its EXIF rotation.
+
+        Raises:
+            ImageError: the file is missing or cannot be decoded.
+        """
+        return read_image(self.image) if isinstance(self.image, Path) else self.image
+
+    def with_regions(self, regions: Iterable[TextRegion]) -> Page:
+        """The same image with other regions."""
+        return replace(self, regions=list(regions))
+
+
+def read_image(path: Path) -> Image:
+    """Decode an image file to uint8 [H, W, 3] BGR, after its EXIF rotation; alpha is dropped.
+
+    Raises:
+        ImageError: the file is missing, empty or cannot be decoded.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except FileNotFoundError as error:
+        raise ImageError("the image file does not exist", where=path) from error
+    except OSError as error:
+        raise ImageError(f"the image file cannot be read: {error.strerror}", where=path) from error
+    return decode_image(data, where=path)
+
+
+def decode_image(data: npt.NDArray[np.uint8], where: object) -> Image:
+    """Decode the bytes of an image file, uint8 [n], to uint8 [H, W, 3] BGR.
+
+    Raises:
+        ImageError: the bytes are no image that OpenCV can decode.
+    """
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        raise ImageError(f"the image cannot be decoded: {error.err}", where=where) from error
+    if image is None:
+        found = "the file is empty" if data.size == 0 else "the file is damaged or no image"
+        raise ImageError(found, where=where, expected="a PNG, JPEG, WebP, TIFF or BMP image")
+    return np.asarray(image, dtype=np.uint8)
+
+
+def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> Polygon:
+    """Points in any number format as float32 [N, 2]."""
+    return np.asarray(points, dtype=np.float32).reshape(-1, 2)
+
+
+def signed_area(polygon: Polygon) -> float:
+    """Area in square pixels by the shoelace formula; positive when clockwise on screen (y down)."""
+    x, y = polygon[:, 0].astype(np.float64), polygon[:, 1].astype(np.float64)
+    return float(0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+
+
+def perimeter(polygon: Polygon) -> float:
+    """Length of the closed outline in pixels."""
+    points = polygon.astype(np.float64)
+    return float(np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1).sum())
+
+
+def clockwise_from_top_left(polygon: Polygon) -> Polygon:
+    """The same outline, clockwise on screen; a counter-clockwise one is reversed around its first point."""
+    if signed_area(polygon) >= 0:
+        return polygon
+    return np.ascontiguousarray(np.roll(polygon[::-1], 1, axis=0))
+
+
+def reading_order(regions: Sequence[TextRegion]) -> list[TextRegion]:
+    """Top to bottom, then left to right; regions whose tops lie within half a line height share a row."""
+    if not regions:
+        return []
+    tops = np.array([r.polygon[:, 1].min() for r in regions])
+    heights = np.array([np.ptp(r.polygon[:, 1]) for r in regions])
+    order = np.argsort(tops, kind="stable")
+    rows: list[list[int]] = []
+    for index in order:
+        if rows:
+            first = rows[-1][0]
+            if tops[index] - tops[first] <= 0.5 * min(heights[index], heights[first]):
+                rows[-1].append(int(index))
+                continue
+        rows.append([int(index)])
+    return [regions[i] for row in rows for i in sorted(row, key=lambda i: regions[i].polygon[:, 0].min())]
