@@ -1,0 +1,114 @@
+"""DB detectors: which backbone, neck and head belong together, and the torch engine that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ocrtune.errors import ConfigError, nearest
+from ocrtune.nn.backbones.pplcnetv3 import pplcnetv3_det_x0_75
+from ocrtune.nn.backbones.pplcnetv4 import pplcnetv4_det_small
+from ocrtune.nn.backbones.resnet import resnet18_vd
+from ocrtune.nn.heads.db import DBHead, DBMaps
+from ocrtune.nn.necks.fpn import DBFPN, RSEFPN, RepLKFPN
+from ocrtune.runtime.preprocess import Batch
+
+
+class DBOutput(NamedTuple):
+    """What a detector gives in training.
+
+    Attributes:
+        maps: logits of the main head.
+        auxiliary: logits of the auxiliary heads by pyramid level; empty without them.
+    """
+
+    maps: DBMaps
+    auxiliary: dict[int, DBMaps]
+
+
+class DBDetector(nn.Module):
+    """Backbone, neck and DB head (Liao et al. 2020)."""
+
+    def __init__(self, backbone: nn.Module, neck: nn.Module, head: DBHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor | DBOutput:
+        """float [N, 3, H, W], H and W multiples of 32.
+
+        Returns:
+            eval mode: probability of text, float [N, 1, H, W]; training mode: the maps' logits.
+        """
+        features, pyramid = self.neck(self.backbone(x))
+        if not self.training:
+            return self.head(features).sigmoid()
+        return DBOutput(self.head.training_maps(features), self.head.auxiliary_maps(pyramid))
+
+
+def db_pplcnetv3_mobile() -> DBDetector:
+    """PP-OCRv4 mobile (and v5 mobile): PP-LCNetV3 x0.75, RSE-FPN 96; 1.17 M parameters when deployed."""
+    backbone = pplcnetv3_det_x0_75()
+    return DBDetector(backbone, RSEFPN(backbone.out_channels, 96), DBHead(96))
+
+
+def db_pplcnetv4_small() -> DBDetector:
+    """PP-OCRv6 small: PP-LCNetV4, RepLK-FPN 96, auxiliary heads at levels 4, 3 and 2; 2.4 M parameters deployed."""
+    backbone = pplcnetv4_det_small()
+    head = DBHead(96, auxiliary=(4, 3, 2), auxiliary_channels=96)
+    return DBDetector(backbone, RepLKFPN(backbone.out_channels, 96), head)
+
+
+def db_resnet18_vd() -> DBDetector:
+    """DBNet ResNet-18-vd (PP-OCR v2.0 server): DB-FPN 256; 12.2 M parameters when deployed."""
+    backbone = resnet18_vd()
+    return DBDetector(backbone, DBFPN(backbone.out_channels, 256), DBHead(256))
+
+
+DETECTORS: dict[str, Callable[[], DBDetector]] = {
+    "db_pplcnetv3_mobile": db_pplcnetv3_mobile,
+    "db_pplcnetv4_small": db_pplcnetv4_small,
+    "db_resnet18_vd": db_resnet18_vd,
+}
+
+
+def build_detector(arch: str) -> DBDetector:
+    """A detector in its training form with fresh weights.
+
+    Raises:
+        ConfigError: no detector has this name.
+    """
+    if arch not in DETECTORS:
+        close = nearest(arch, DETECTORS)
+        raise ConfigError(
+            f"no detector is called '{arch}'",
+            where="model.arch",
+            expected=", ".join(sorted(DETECTORS)),
+            hint=f"did you mean '{close}'?" if close else None,
+        )
+    return DETECTORS[arch]()
+
+
+class TorchEngine:
+    """Runs a torch network like any other engine; the network is put into eval mode while it runs."""
+
+    def __init__(self, model: nn.Module, precision: torch.dtype = torch.float32) -> None:
+        self._model = model
+        self._precision = precision
+
+    @torch.inference_mode()
+    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
+        training = self._model.training
+        self._model.eval()
+        parameter = next(self._model.parameters())
+        x = torch.from_numpy(batch).to(parameter.device, memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+            out = self._model(x)
+        self._model.train(training)
+        return np.asarray(out.float().cpu().numpy(), np.float32)

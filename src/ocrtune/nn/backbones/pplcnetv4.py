@@ -1,0 +1,137 @@
+"""PP-LCNetV4, the backbone of PP-OCRv6's models.
+
+Source: PP-OCRv6 (PaddleOCR, 2026); token and channel mixers as in RepViT (Wang et al. 2024), the stem as in PP-HGNetV2.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrtune.nn.fuse import bn_scale_and_shift, centred, conv_like, identity_kernel
+from ocrtune.nn.layers import ConvBN, SqueezeExcitation
+
+
+class Stem(nn.Module):
+    """Stride-4 stem with a pooled and a convolved path; the 2x2 layers pad one pixel right and below."""
+
+    def __init__(self, middle: int, out_channels: int) -> None:
+        super().__init__()
+        self.stem1 = ConvBN(3, middle, 3, 2, activation=nn.ReLU())
+        self.stem2a = ConvBN(middle, middle // 2, 2, padding=0, activation=nn.ReLU())
+        self.stem2b = ConvBN(middle // 2, middle, 2, padding=0, activation=nn.ReLU())
+        self.stem3 = ConvBN(2 * middle, middle, 3, 2, activation=nn.ReLU())
+        self.stem4 = ConvBN(middle, out_channels, 1, activation=nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, 3, H, W] -> float [N, out, H/4, W/4]."""
+        x = self.stem1(x)
+        convolved = self.stem2b(F.pad(self.stem2a(F.pad(x, (0, 1, 0, 1))), (0, 1, 0, 1)))
+        # x >= 0 after the ReLU, so that padding with 0 pools like padding with -inf
+        pooled = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), kernel_size=2, stride=1)
+        return self.stem4(self.stem3(torch.cat([pooled, convolved], dim=1)))
+
+
+class RepDepthwise(nn.Module):
+    """BN(BN(depthwise 3x3) + depthwise 1x1 + x), one depthwise convolution when deployed."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBN(channels, channels, 3, groups=channels)
+        self.conv1 = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x) + self.conv1(x) + x)
+
+    @torch.no_grad()
+    def fused(self) -> nn.Module:
+        conv = self.conv.conv
+        inner, inner_shift = bn_scale_and_shift(self.conv.bn)
+        scale, shift = bn_scale_and_shift(self.bn)
+        weight = conv.weight * inner[:, None, None, None] + centred(self.conv1.weight, 3)
+        weight = weight + identity_kernel(conv.in_channels, conv.groups, 3)
+        return conv_like(conv, weight * scale[:, None, None, None], inner_shift * scale + shift)
+
+
+class TokenMixer(nn.Module):
+    """Depthwise mixing over positions; with stride 2 a plain depthwise convolution, else re-parameterised."""
+
+    def __init__(self, channels: int, stride: int, use_se: bool) -> None:
+        super().__init__()
+        if stride == 1:
+            self.rep_dw = RepDepthwise(channels)
+        else:
+            self.dw_conv = ConvBN(channels, channels, 3, stride, groups=channels)
+        self.stride = stride
+        self.se = SqueezeExcitation(channels) if use_se else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.rep_dw(x) if self.stride == 1 else self.dw_conv(x)
+        return x if self.se is None else self.se(x)
+
+
+class ChannelMixer(nn.Module):
+    """1x1 convolution to twice the channels, GELU, 1x1 convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.expand = ConvBN(in_channels, 2 * in_channels, 1, activation=nn.GELU())
+        self.compress = ConvBN(2 * in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.compress(self.expand(x))
+
+
+class LCNetV4Block(nn.Module):
+    """Token mixer, then channel mixer with a shortcut where stride is 1."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, use_se: bool) -> None:
+        super().__init__()
+        self.token_mixer = TokenMixer(in_channels, stride, use_se)
+        self.channel_mixer = ChannelMixer(in_channels, out_channels)
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.token_mixer(x)
+        return x + self.channel_mixer(x) if self.stride == 1 else self.channel_mixer(x)
+
+
+class PPLCNetV4Det(nn.Module):
+    """PP-LCNetV4 with outputs at strides 4, 8, 16 and 32 for detection.
+
+    Args:
+        stem: middle channels of the stem.
+        channels: channels of the four stages.
+        depths: blocks of the four stages; from stage 2 on the first one halves the resolution.
+    """
+
+    def __init__(self, stem: int, channels: tuple[int, int, int, int], depths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.stem = Stem(stem, channels[0])
+        self.out_channels = list(channels)
+        before = channels[0]
+        for stage, (width, depth) in enumerate(zip(channels, depths, strict=True), start=1):
+            blocks = []
+            for index in range(depth):
+                halve = stage > 1 and index == 0
+                # every second stride-1 block carries squeeze-and-excitation, starting with the first of them
+                use_se = not halve and (index - (stage > 1)) % 2 == 0
+                blocks.append(LCNetV4Block(before, width, 2 if halve else 1, use_se))
+                before = width
+            self.add_module(f"blocks_s{stage}", nn.Sequential(*blocks))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """float [N, 3, H, W], H and W multiples of 32 -> four maps at strides 4, 8, 16, 32."""
+        x = self.stem(x)
+        maps = []
+        for blocks in (self.blocks_s1, self.blocks_s2, self.blocks_s3, self.blocks_s4):
+            x = blocks(x)
+            maps.append(x)
+        return maps
+
+
+def pplcnetv4_det_small() -> PPLCNetV4Det:
+    """The backbone of the PP-OCRv6 small detector."""
+    return PPLCNetV4Det(stem=24, channels=(48, 96, 192, 384), depths=(2, 3, 5, 3))

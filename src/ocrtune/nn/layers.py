@@ -1,0 +1,94 @@
+"""Layers that several papers share: convolution with normalisation, squeeze-and-excitation, learnable affine.
+
+Attribute names follow PaddleOCR's state dicts, so that official weights map one to one (see `ocrtune.weights.paddle`).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrtune.nn.fuse import conv_bn_to_conv
+
+
+class ConvBN(nn.Module):
+    """Convolution without bias, batch normalisation, then an optional activation."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        *,
+        padding: int | None = None,
+        groups: int = 1,
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        padding = kernel_size // 2 if padding is None else padding
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels)
+        self.act = activation if activation is not None else nn.Identity()
+        nn.init.kaiming_normal_(self.conv.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, in, H, W] -> float [N, out, H/stride, W/stride]."""
+        return self.act(self.bn(self.conv(x)))
+
+    def fused(self) -> nn.Module:
+        """The same function for inference: one convolution with bias, then the activation."""
+        conv = conv_bn_to_conv(self.conv, self.bn)
+        return conv if isinstance(self.act, nn.Identity) else nn.Sequential(conv, self.act)
+
+
+class Affine(nn.Module):
+    """Learnable affine block: one scale and one bias for all channels (MetaFormer-style, as PP-LCNetV3 uses it)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias.to(x.dtype), self.scale.to(x.dtype), x)
+
+
+class SqueezeExcitation(nn.Module):
+    """Channel attention: global average, two 1x1 convolutions, hard sigmoid gate (Hu et al. 2018).
+
+    Args:
+        channels: input channels.
+        reduction: how many times fewer channels the middle has.
+        slope: of the hard sigmoid clip(slope * x + 0.5, 0, 1); PaddleOCR's modules use 1/6 or 0.2.
+    """
+
+    def __init__(self, channels: int, reduction: int = 4, slope: float = 1 / 6) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels // reduction, 1)
+        self.conv2 = nn.Conv2d(channels // reduction, channels, 1)
+        self.slope = slope
+
+    def gate(self, x: Tensor) -> Tensor:
+        """Weights of the channels, [N, C, 1, 1], 0 to 1."""
+        gate = self.conv2(F.relu(self.conv1(F.adaptive_avg_pool2d(x, 1))))
+        return (gate * self.slope + 0.5).clamp(0, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
+
+
+class ResidualSE(SqueezeExcitation):
+    """Squeeze-and-excitation with a shortcut: x + gate(x) * x, in one multiplication."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, reduction=4, slope=0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (1 + self.gate(x))
+
+
+def upsample2x(x: Tensor) -> Tensor:
+    """Nearest-neighbour doubling of height and width."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -1,0 +1,75 @@
+"""PaddleOCR weight files (``.pdparams``): read without running code, mapped to our names.
+
+Source: Paddle's file format: a pickle of ``{name: numpy array}`` plus a table of internal names.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ocrtune.errors import BundleError
+
+_INTERNAL_NAMES = "StructuredToParameterName@@"
+_RENAMES = (
+    (re.compile(r"\._mean$"), ".running_mean"),
+    (re.compile(r"\._variance$"), ".running_var"),
+    (re.compile(r"\._batch_norm\."), ".bn."),
+    (re.compile(r"\._conv\."), ".conv."),
+)
+# what numpy arrays need when they are unpickled, and nothing else
+_ALLOWED = {
+    ("collections", "OrderedDict"),
+    ("_codecs", "encode"),
+    *((core, name) for core in ("numpy.core.multiarray", "numpy._core.multiarray") for name in ("_reconstruct", "scalar")),
+    *(("numpy", name) for name in ("ndarray", "dtype")),
+    *((core, "_frombuffer") for core in ("numpy.core.numeric", "numpy._core.numeric")),
+}
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ALLOWED:
+            return super().find_class(module.replace("numpy.core", "numpy._core"), name) if "core" in module else (
+                super().find_class(module, name)
+            )
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a weight file has no use for")
+
+
+def read_pdparams(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Tensors of a ``.pdparams`` file by Paddle's names; nothing from the file is executed.
+
+    Raises:
+        BundleError: the file is missing, no such pickle, or asks for anything but arrays.
+    """
+    try:
+        content = _RestrictedUnpickler(io.BytesIO(path.read_bytes())).load()
+    except FileNotFoundError as error:
+        raise BundleError("the weight file does not exist", where=path) from error
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise BundleError(
+            f"the weight file was refused: {error}", where=path, expected="a .pdparams file with arrays only"
+        ) from error
+    if not isinstance(content, dict):
+        raise BundleError("the weight file holds no table of tensors", where=path)
+    return {name: value for name, value in content.items() if name != _INTERNAL_NAMES and isinstance(value, np.ndarray)}
+
+
+def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
+    """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32."""
+    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    result = {}
+    for name, value in state.items():
+        for pattern, replacement in _RENAMES:
+            name = pattern.sub(replacement, name)
+        array = value.astype(np.float32) if value.dtype == np.float16 else value
+        result[name] = torch.from_numpy(np.ascontiguousarray(array.T if name in linear else array))
+    return result
