@@ -1,0 +1,163 @@
+"""The loss of DB: shrink map, threshold map and binary map.
+
+Source: Liao et al., "DB" (2020), section 3.4, in PaddleOCR's forms: ``dice`` (PP-OCR v2 to v5), ``dice-focal`` (v6), and
+``bce``, the paper's own binary cross-entropy with hard negative mining. All functions work on probabilities in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from ocrtune.detection.model import DBOutput
+from ocrtune.nn.heads.db import STEP_SLOPE, DBMaps
+
+EPS = 1e-6
+
+
+class LossSpec(BaseModel):
+    """Which losses are added with which weight.
+
+    Attributes:
+        main: loss of the shrink map (and for ``dice-focal`` of the binary map).
+        alpha: weight of the shrink map's loss.
+        beta: weight of the threshold map's loss.
+        gamma: weight of the binary map's loss.
+        ohem_ratio: for ``bce``: hardest negatives that count, per positive pixel.
+        focal_alpha, focal_gamma: of the focal part.
+        auxiliary: weight of the auxiliary heads by pyramid level.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    main: Literal["dice", "dice-focal", "bce", "bce-dice"] = "dice"
+    alpha: float = Field(5.0, ge=0)
+    beta: float = Field(10.0, ge=0)
+    gamma: float = Field(1.0, ge=0)
+    ohem_ratio: float = Field(3.0, gt=0)
+    focal_alpha: float = 0.25
+    focal_gamma: float = 2.5
+    auxiliary: dict[int, float] = Field(default_factory=lambda: {4: 0.2, 3: 0.3, 2: 0.4})
+
+
+class TargetBatch(NamedTuple):
+    """Stacked targets, float32 [N, 1, H, W] each; see `ocrtune.detection.targets.Targets`."""
+
+    shrink_map: Tensor
+    shrink_mask: Tensor
+    threshold_map: Tensor
+    threshold_mask: Tensor
+
+
+class Probabilities(NamedTuple):
+    """Maps between 0 and 1, float32 [N, 1, H, W]; threshold and binary are None without a threshold branch."""
+
+    shrink: Tensor
+    threshold: Tensor | None
+    binary: Tensor | None
+
+
+def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
+    """Loss of a detector's training output.
+
+    A batch without any positive pixel (empty pages, or everything ignored) has a finite loss: dice terms are then
+    constant and give no gradient, cross-entropy and focal terms still push negatives down.
+
+    Returns:
+        scalars: ``loss`` (the sum) and its weighted parts ``shrink``, ``threshold``, ``binary`` and ``auxiliary``.
+    """
+    parts = maps_loss(probabilities(output.maps), targets, spec)
+    weights = {level: spec.auxiliary[level] for level in output.auxiliary if spec.auxiliary.get(level)}
+    if weights:
+        parts["auxiliary"] = sum(
+            (w * maps_loss(probabilities(output.auxiliary[level]), targets, spec)["loss"] for level, w in weights.items()),
+            start=torch.zeros((), device=targets.shrink_map.device),
+        )
+        parts["loss"] = parts["loss"] + parts["auxiliary"]
+    return parts
+
+
+def probabilities(maps: DBMaps) -> Probabilities:
+    """Logits to maps in float32, with the differentiable step 1 / (1 + exp(-k (P - T)))."""
+    shrink = maps.shrink.float().sigmoid()
+    if maps.threshold is None:
+        return Probabilities(shrink, None, None)
+    threshold = maps.threshold.float().sigmoid()
+    return Probabilities(shrink, threshold, torch.sigmoid(STEP_SLOPE * (shrink - threshold)))
+
+
+def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
+    """The weighted parts of one head's loss and their sum under ``loss``."""
+    shrink = targets.shrink_map, targets.shrink_mask
+    if spec.main == "dice":
+        main = balanced_dice(maps.shrink, *shrink, ratio=spec.ohem_ratio)
+    elif spec.main == "dice-focal":
+        main = dice(maps.shrink, *shrink) + focal(maps.shrink, *shrink, spec.focal_alpha, spec.focal_gamma)
+    elif spec.main == "bce":
+        main = balanced_bce(maps.shrink, *shrink, ratio=spec.ohem_ratio)
+    else:
+        main = dice(maps.shrink, *shrink) + balanced_bce(maps.shrink, *shrink, ratio=spec.ohem_ratio)
+    parts = {"shrink": spec.alpha * main}
+    if maps.threshold is not None and maps.binary is not None:
+        parts["threshold"] = spec.beta * masked_l1(maps.threshold, targets.threshold_map, targets.threshold_mask)
+        binary = dice(maps.binary, *shrink)
+        if spec.main == "dice-focal":
+            binary = binary + focal(maps.binary, *shrink, spec.focal_alpha, spec.focal_gamma)
+        parts["binary"] = spec.gamma * binary
+    parts["loss"] = sum(parts.values(), start=torch.zeros((), device=maps.shrink.device))
+    return parts
+
+
+def dice(prob: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """1 - 2 |P G| / (|P| + |G|) over the whole batch."""
+    overlap = (prob * target * mask).sum()
+    return 1 - 2 * overlap / ((prob * mask).sum() + (target * mask).sum() + EPS)
+
+
+def masked_l1(prob: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference inside the mask; 0 for an empty mask."""
+    return ((prob - target).abs() * mask).sum() / (mask.sum() + EPS)
+
+
+def focal(prob: Tensor, target: Tensor, mask: Tensor, alpha: float, gamma: float) -> Tensor:
+    """Focal loss (Lin et al. 2017), mean inside the mask."""
+    prob = prob.clamp(EPS, 1 - EPS)
+    positive = -alpha * target * (1 - prob) ** gamma * prob.log()
+    negative = -(1 - alpha) * (1 - target) * prob**gamma * (1 - prob).log()
+    return ((positive + negative) * mask).sum() / (mask.sum() + EPS)
+
+
+def balanced_dice(prob: Tensor, target: Tensor, mask: Tensor, ratio: float) -> Tensor:
+    """Dice as PaddleOCR balances it: the scalar has no hard negatives to choose from, so that only the empty case differs.
+
+    Without positive pixels it is 0.
+    """
+    positives, negatives = _counts(target, mask, ratio)
+    counted = positives + negatives
+    return dice(prob, target, mask) * (counted / (counted + EPS) if positives else 0.0)
+
+
+def balanced_bce(prob: Tensor, target: Tensor, mask: Tensor, ratio: float) -> Tensor:
+    """Binary cross-entropy over positives and the hardest negatives, at most ``ratio`` times as many.
+
+    Without positive pixels it is 0.
+    """
+    positives, negatives = _counts(target, mask, ratio)
+    # cross-entropy of autocast's half types overflows, and is refused by torch for that reason
+    with torch.autocast(prob.device.type, enabled=False):
+        loss = F.binary_cross_entropy(prob, target, reduction="none")
+    positive_sum = (loss * target * mask).sum()
+    if positives + negatives == 0:
+        return positive_sum
+    hardest = torch.topk((loss * (1 - target) * mask).flatten(), negatives).values.sum() if negatives else 0.0
+    return (positive_sum + hardest) / (positives + negatives + EPS)
+
+
+def _counts(target: Tensor, mask: Tensor, ratio: float) -> tuple[int, int]:
+    positives = int((target * mask).sum())
+    negatives = int(min(float(((1 - target) * mask).sum()), int(positives * ratio)))
+    return positives, negatives

@@ -1,0 +1,232 @@
+"""Training targets of DB: shrink map and threshold map with their masks.
+
+Source: Liao et al., "DB" (2020), section 3.3; Vatti clipping (1992) for the offset D = A * (1 - r^2) / L. Two ways of
+drawing: ``whole`` pixels as in PaddleOCR (for parity and imported configurations) and ``subpixel``, which offsets in 1/64
+pixel and draws coverage, because whole pixels make maps too fat for small texts (docs/studies/detection-recipe.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyclipper
+from pydantic import BaseModel, ConfigDict, Field
+
+from ocrtune.page import Polygon, perimeter, signed_area
+
+Map: TypeAlias = npt.NDArray[np.float32]
+"""float32 [H, W]."""
+_SUBPIXEL_SCALE = 64  # offsets are computed in 1/64 pixel
+_SUPERSAMPLING = 4  # coverage is drawn at 4x and averaged
+
+
+class TargetSpec(BaseModel):
+    """How targets are drawn.
+
+    Attributes:
+        shrink_ratio: r in the paper; the kernel keeps about this share of the height.
+        total_epoch: lets the ratio grow by 0.2 over so many epochs, as PP-OCRv4 does; None keeps it.
+        min_text_size: regions with a shorter side of the bounding box, in pixels, are masked.
+        threshold_min, threshold_max: range of the threshold map.
+        drawing: ``subpixel`` or ``whole`` pixels.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shrink_ratio: float = Field(0.4, gt=0, lt=1)
+    total_epoch: int | None = Field(None, ge=1)
+    min_text_size: float = Field(8, ge=0)
+    threshold_min: float = Field(0.3, ge=0, le=1)
+    threshold_max: float = Field(0.7, ge=0, le=1)
+    drawing: Literal["subpixel", "whole"] = "subpixel"
+
+    def ratio(self, epoch: int) -> float:
+        """The shrink ratio in an epoch (from 0): r + 0.2 * epoch / total_epoch."""
+        return self.shrink_ratio + (0.2 * epoch / self.total_epoch if self.total_epoch else 0.0)
+
+
+class Targets(NamedTuple):
+    """What a detector is trained towards; each float32 [H, W].
+
+    Attributes:
+        shrink_map: 1 inside the shrunk texts.
+        shrink_mask: 0 where nothing is to be learnt (ignored and too small texts).
+        threshold_map: from min far from an outline to max on it.
+        threshold_mask: 1 inside the grown texts.
+    """
+
+    shrink_map: Map
+    shrink_mask: Map
+    threshold_map: Map
+    threshold_mask: Map
+
+
+def make_targets(
+    polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], spec: TargetSpec, epoch: int = 0
+) -> tuple[Targets, list[bool]]:
+    """Draw all four maps.
+
+    Args:
+        polygons: outlines in pixels of the map, each float32 [N, 2].
+        ignored: which of them do not count.
+        size: width and height of the maps.
+        spec: how to draw.
+        epoch: for a ratio that depends on it.
+
+    Returns:
+        the maps, and which polygons are masked in the shrink map in the end (ignored, too small, vanished).
+    """
+    ratio = spec.ratio(epoch)
+    threshold_map, threshold_mask = _threshold_maps(polygons, ignored, size, ratio, spec)
+    shrink_map, shrink_mask, masked = _shrink_maps(polygons, ignored, size, ratio, spec)
+    return Targets(shrink_map, shrink_mask, threshold_map, threshold_mask), masked
+
+
+def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.NDArray[np.float64]]:
+    """The kernel of a text: its outline moved inwards by A * (1 - ratio^2) / L.
+
+    Larger multiples of the ratio are tried until exactly one outline results, as in PaddleOCR; the last try is taken
+    when none does. An empty list means that the text vanishes.
+    """
+    area, length = abs(signed_area(polygon)), perimeter(polygon)
+    if area == 0:
+        return []
+    outlines: list[npt.NDArray[np.float64]] = []
+    for multiple in np.arange(ratio, 1, ratio):
+        outlines = _offset(polygon, -area * (1 - multiple**2) / length, subpixel)
+        if len(outlines) == 1:
+            break
+    return outlines
+
+
+def vanishes(polygon: Polygon, ratio: float) -> bool:
+    """Whether nothing is left of a text when it is shrunk, so that it cannot be learnt."""
+    return not shrink(polygon, ratio)
+
+
+def _shrink_maps(
+    polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], ratio: float, spec: TargetSpec
+) -> tuple[Map, Map, list[bool]]:
+    width, height = size
+    shrink_map = np.zeros((height, width), np.float32)
+    mask = np.ones((height, width), np.float32)
+    canvas = _Coverage(size) if spec.drawing == "subpixel" else None
+    masked = []
+    for outline, ignore in zip(polygons, ignored, strict=True):
+        polygon = np.clip(outline, 0, (width - 1, height - 1))
+        extent = np.ptp(polygon, axis=0).min()
+        kernels = []
+        if not ignore and abs(signed_area(polygon)) >= 1 and extent >= spec.min_text_size:
+            kernels = shrink(polygon, ratio, subpixel=canvas is not None)
+        masked.append(not kernels)
+        if not kernels:
+            cv2.fillPoly(mask, [polygon.astype(np.int32)], 0)
+        elif canvas is not None:
+            canvas.draw(kernels)
+        else:
+            for kernel in kernels:
+                cv2.fillPoly(shrink_map, [kernel.astype(np.int32)], 1)
+    return (shrink_map if canvas is None else canvas.average()), mask, masked
+
+
+def _threshold_maps(
+    polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], ratio: float, spec: TargetSpec
+) -> tuple[Map, Map]:
+    width, height = size
+    closeness = np.zeros((height, width), np.float32)
+    mask = np.zeros((height, width), np.float32)
+    subpixel = spec.drawing == "subpixel"
+    for polygon, ignore in zip(polygons, ignored, strict=True):
+        area, length = abs(signed_area(polygon)), perimeter(polygon)
+        if ignore or area == 0:
+            continue
+        distance = area * (1 - ratio**2) / length
+        grown = _offset(polygon, distance, subpixel)
+        if not grown:
+            continue
+        outer = grown[0].astype(np.int32)
+        cv2.fillPoly(mask, [outer], 1)
+        (x0, y0), (x1, y1) = outer.min(axis=0).tolist(), outer.max(axis=0).tolist()
+        outside = x0 >= width or y0 >= height or x1 < 0 or y1 < 0
+        if outside and subpixel:
+            continue
+        # PaddleOCR clamps a box outside the map to its edge and so draws one row or column of it there
+        left, right = min(max(x0, 0), width - 1), min(max(x1, 0), width - 1)
+        top, bottom = min(max(y0, 0), height - 1), min(max(y1, 0), height - 1)
+        if subpixel:
+            gaps = _distance_to_outline(polygon, left, top, right, bottom)
+        else:
+            gaps = _official_distance_to_outline(polygon, x0, y0, x1, y1)
+            gaps = gaps[top - y0 : bottom - y0 + 1, left - x0 : right - x0 + 1]
+        window = closeness[top : bottom + 1, left : right + 1]
+        if gaps.shape == window.shape:
+            np.fmax(window, (1 - np.minimum(gaps / distance, 1)).astype(np.float32), out=window)
+    return closeness * (spec.threshold_max - spec.threshold_min) + spec.threshold_min, mask
+
+
+def _distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
+    """Distance in pixels from each whole pixel of a window to the nearest edge of an outline, float64 [h, w]."""
+    xs, ys = np.arange(x0, x1 + 1, dtype=np.float64)[None, :], np.arange(y0, y1 + 1, dtype=np.float64)[:, None]
+    nearest = np.full((y1 - y0 + 1, x1 - x0 + 1), np.inf)
+    points = polygon.astype(np.float64)
+    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        dx, dy = bx - ax, by - ay
+        squared = dx * dx + dy * dy
+        if squared > 0:
+            along = np.clip(((xs - ax) * dx + (ys - ay) * dy) / squared, 0, 1)
+            gap_x, gap_y = xs - ax - along * dx, ys - ay - along * dy
+            np.minimum(nearest, gap_x * gap_x + gap_y * gap_y, out=nearest)
+    return np.sqrt(nearest)
+
+
+def _official_distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
+    """The same as PaddleOCR computes it, for parity only.
+
+    It takes the law of cosines with the edge's length in single precision. Pixels on an edge may so become NaN, and where
+    the edge is seen under less than 90 degrees the nearer end counts although the line may be closer.
+    """
+    points = (polygon - np.array((x0, y0), np.float32)).astype(np.float32)
+    xs, ys = np.arange(x1 - x0 + 1, dtype=np.float64)[None, :], np.arange(y1 - y0 + 1, dtype=np.float64)[:, None]
+    nearest = np.full((y1 - y0 + 1, x1 - x0 + 1), np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for a, b in zip(points, np.roll(points, -1, axis=0), strict=True):
+            edge = np.float64(np.square(a[0] - b[0]) + np.square(a[1] - b[1]))
+            to_a = np.square(xs - np.float64(a[0])) + np.square(ys - np.float64(a[1]))
+            to_b = np.square(xs - np.float64(b[0])) + np.square(ys - np.float64(b[1]))
+            cosine = (edge - to_a - to_b) / (2 * np.sqrt(to_a * to_b))
+            squared_sine = np.nan_to_num(1 - np.square(cosine))
+            distance = np.sqrt(to_a * to_b * squared_sine / edge)
+            acute = cosine < 0
+            distance[acute] = np.sqrt(np.fmin(to_a, to_b))[acute]
+            nearest = np.minimum(nearest, distance)  # NaN wins, as there
+    return nearest
+
+
+def _offset(polygon: Polygon, distance: float, subpixel: bool) -> list[npt.NDArray[np.float64]]:
+    scale = _SUBPIXEL_SCALE if subpixel else 1
+    offset = pyclipper.PyclipperOffset(2.0, 0.25 * scale if subpixel else 0.25)
+    offset.AddPath((polygon * scale).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+    return [np.array(outline, np.float64) / scale for outline in offset.Execute(distance * scale)]
+
+
+class _Coverage:
+    """Draws outlines at four times the resolution and gives the covered share of each pixel."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        width, height = size
+        self._canvas = np.zeros((height * _SUPERSAMPLING, width * _SUPERSAMPLING), np.uint8)
+
+    def draw(self, outlines: Sequence[npt.NDArray[np.float64]]) -> None:
+        # pixel centres are at whole coordinates, so pixel x covers x - 0.5 .. x + 0.5
+        shift = 4
+        points = [((o + 0.5) * _SUPERSAMPLING - 0.5) * 2**shift for o in outlines]
+        cv2.fillPoly(self._canvas, [np.round(p).astype(np.int32) for p in points], 255, shift=shift)
+
+    def average(self) -> Map:
+        height, width = self._canvas.shape
+        size = (width // _SUPERSAMPLING, height // _SUPERSAMPLING)
+        return np.asarray(cv2.resize(self._canvas, size, interpolation=cv2.INTER_AREA), np.float32) / 255
