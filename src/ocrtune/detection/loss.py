@@ -6,42 +6,17 @@ Source: Liao et al., "DB" (2020), section 3.4, in PaddleOCR's forms: ``dice`` (P
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from ocrtune.config.schema import LossSpec
 from ocrtune.detection.model import DBOutput
 from ocrtune.nn.heads.db import STEP_SLOPE, DBMaps
 
 EPS = 1e-6
-
-
-class LossSpec(BaseModel):
-    """Which losses are added with which weight.
-
-    Attributes:
-        main: loss of the shrink map (and for ``dice-focal`` of the binary map).
-        alpha: weight of the shrink map's loss.
-        beta: weight of the threshold map's loss.
-        gamma: weight of the binary map's loss.
-        ohem_ratio: for ``bce``: hardest negatives that count, per positive pixel.
-        focal_alpha, focal_gamma: of the focal part.
-        auxiliary: weight of the auxiliary heads by pyramid level.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    main: Literal["dice", "dice-focal", "bce", "bce-dice"] = "dice"
-    alpha: float = Field(5.0, ge=0)
-    beta: float = Field(10.0, ge=0)
-    gamma: float = Field(1.0, ge=0)
-    ohem_ratio: float = Field(3.0, gt=0)
-    focal_alpha: float = 0.25
-    focal_gamma: float = 2.5
-    auxiliary: dict[int, float] = Field(default_factory=lambda: {4: 0.2, 3: 0.3, 2: 0.4})
 
 
 class TargetBatch(NamedTuple):
@@ -54,11 +29,16 @@ class TargetBatch(NamedTuple):
 
 
 class Probabilities(NamedTuple):
-    """Maps between 0 and 1, float32 [N, 1, H, W]; threshold and binary are None without a threshold branch."""
+    """Maps between 0 and 1, float32 [N, 1, H, W]; threshold and binary are None without a threshold branch.
+
+    ``shrink_logits`` belong to ``shrink``: cross-entropy needs them, because a confident base is so far saturated that its
+    probabilities are exactly 0 or 1 in float32, where a loss on probabilities has no gradient left.
+    """
 
     shrink: Tensor
     threshold: Tensor | None
     binary: Tensor | None
+    shrink_logits: Tensor
 
 
 def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
@@ -83,11 +63,12 @@ def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str,
 
 def probabilities(maps: DBMaps) -> Probabilities:
     """Logits to maps in float32, with the differentiable step 1 / (1 + exp(-k (P - T)))."""
-    shrink = maps.shrink.float().sigmoid()
+    logits = maps.shrink.float()
+    shrink = logits.sigmoid()
     if maps.threshold is None:
-        return Probabilities(shrink, None, None)
+        return Probabilities(shrink, None, None, logits)
     threshold = maps.threshold.float().sigmoid()
-    return Probabilities(shrink, threshold, torch.sigmoid(STEP_SLOPE * (shrink - threshold)))
+    return Probabilities(shrink, threshold, torch.sigmoid(STEP_SLOPE * (shrink - threshold)), logits)
 
 
 def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
@@ -98,9 +79,9 @@ def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict
     elif spec.main == "dice-focal":
         main = dice(maps.shrink, *shrink) + focal(maps.shrink, *shrink, spec.focal_alpha, spec.focal_gamma)
     elif spec.main == "bce":
-        main = balanced_bce(maps.shrink, *shrink, ratio=spec.ohem_ratio)
+        main = balanced_bce(maps.shrink_logits, *shrink, ratio=spec.ohem_ratio)
     else:
-        main = dice(maps.shrink, *shrink) + balanced_bce(maps.shrink, *shrink, ratio=spec.ohem_ratio)
+        main = dice(maps.shrink, *shrink) + balanced_bce(maps.shrink_logits, *shrink, ratio=spec.ohem_ratio)
     parts = {"shrink": spec.alpha * main}
     if maps.threshold is not None and maps.binary is not None:
         parts["threshold"] = spec.beta * masked_l1(maps.threshold, targets.threshold_map, targets.threshold_mask)
@@ -141,15 +122,13 @@ def balanced_dice(prob: Tensor, target: Tensor, mask: Tensor, ratio: float) -> T
     return dice(prob, target, mask) * (counted / (counted + EPS) if positives else 0.0)
 
 
-def balanced_bce(prob: Tensor, target: Tensor, mask: Tensor, ratio: float) -> Tensor:
+def balanced_bce(logits: Tensor, target: Tensor, mask: Tensor, ratio: float) -> Tensor:
     """Binary cross-entropy over positives and the hardest negatives, at most ``ratio`` times as many.
 
     Without positive pixels it is 0.
     """
     positives, negatives = _counts(target, mask, ratio)
-    # cross-entropy of autocast's half types overflows, and is refused by torch for that reason
-    with torch.autocast(prob.device.type, enabled=False):
-        loss = F.binary_cross_entropy(prob, target, reduction="none")
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     positive_sum = (loss * target * mask).sum()
     if positives + negatives == 0:
         return positive_sum
@@ -158,6 +137,7 @@ def balanced_bce(prob: Tensor, target: Tensor, mask: Tensor, ratio: float) -> Te
 
 
 def _counts(target: Tensor, mask: Tensor, ratio: float) -> tuple[int, int]:
-    positives = int((target * mask).sum())
-    negatives = int(min(float(((1 - target) * mask).sum()), int(positives * ratio)))
+    counted = (mask > 0).to(mask.dtype)
+    positives = int((target * counted).sum())
+    negatives = int(min(float(((1 - target) * counted).sum()), int(positives * ratio)))
     return positives, negatives

@@ -1,0 +1,70 @@
+"""Photometry: colour and contrast, noise, blur. Regions stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ocrtune.page import Image, TextRegion
+
+
+@dataclass(frozen=True)
+class ColourJitter:
+    """Contrast, brightness, gamma and the balance of the channels, in one look-up table.
+
+    Attributes:
+        contrast, brightness, gamma, balance: largest relative change, either way.
+        prob: share of images that are changed.
+    """
+
+    contrast: float = 0.3
+    brightness: float = 0.15
+    gamma: float = 0.25
+    balance: float = 0.06
+    prob: float = 0.7
+
+    def __call__(
+        self, image: Image, regions: Sequence[TextRegion], rng: np.random.Generator
+    ) -> tuple[Image, list[TextRegion]]:
+        if rng.random() < self.prob:
+            ramp = np.linspace(0, 1, 256) ** float(np.exp(rng.uniform(-self.gamma, self.gamma)))
+            ramp = (ramp - 0.5) * rng.uniform(1 - self.contrast, 1 + self.contrast) + 0.5
+            ramp = ramp + rng.uniform(-self.brightness, self.brightness)
+            table = ramp[:, None] * rng.uniform(1 - self.balance, 1 + self.balance, 3)
+            table = np.clip(np.round(table * 255), 0, 255).astype(np.uint8)[None]
+            image = np.asarray(cv2.LUT(image, table), np.uint8)
+        return image, list(regions)
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Independent noise on every value, with a standard deviation up to ``sigma`` grey levels."""
+
+    sigma: float = 10.0
+    prob: float = 0.15
+
+    def __call__(
+        self, image: Image, regions: Sequence[TextRegion], rng: np.random.Generator
+    ) -> tuple[Image, list[TextRegion]]:
+        if rng.random() < self.prob:
+            noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, self.sigma))
+            image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        return image, list(regions)
+
+
+@dataclass(frozen=True)
+class GaussianBlur:
+    """Blur with a standard deviation up to ``sigma`` pixels."""
+
+    sigma: float = 1.2
+    prob: float = 0.15
+
+    def __call__(
+        self, image: Image, regions: Sequence[TextRegion], rng: np.random.Generator
+    ) -> tuple[Image, list[TextRegion]]:
+        if rng.random() < self.prob:
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, self.sigma)), np.uint8)
+        return image, list(regions)

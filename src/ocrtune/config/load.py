@@ -1,0 +1,157 @@
+"""From YAML files and ``key=value`` overrides to one checked configuration that knows where each value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ocrtune.config.schema import TrainConfig
+from ocrtune.errors import ConfigError, nearest
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration and the origin of its values.
+
+    Attributes:
+        config: the checked configuration.
+        origins: ``section.key`` -> ``file:line``, ``command line`` or the reason why a program chose the value; keys
+            that are not in it have their default.
+    """
+
+    config: TrainConfig
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[str, Any, str, str]]:
+        """(key, value, origin, description) of every value."""
+        for key, value, description in flatten(self.config):
+            yield key, value, self.origins.get(key, DEFAULT), description
+
+
+def load_config(path: Path | None, overrides: Iterable[str] = ()) -> Loaded:
+    """Read a YAML file and apply ``section.key=value`` overrides.
+
+    Args:
+        path: the file; None starts from the defaults.
+        overrides: as typed; the value is parsed as YAML.
+
+    Raises:
+        ConfigError: the file is missing or no YAML mapping, a key is unknown, or a value does not fit.
+    """
+    values, origins = _read_yaml(path) if path is not None else ({}, {})
+    for override in overrides:
+        key, value = _split(override)
+        _put(values, key, value, override)
+        origins[key] = "command line"
+    return Loaded(build_config(values, origins), origins)
+
+
+def build_config(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> TrainConfig:
+    """Check values given as nested mappings.
+
+    Raises:
+        ConfigError: a key is unknown (the nearest valid name is told), or a value does not fit.
+    """
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as error:
+        raise _as_config_error(error, origins or {}) from error
+
+
+def flatten(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """(dotted key, value, description) of every value in a configuration."""
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value, info.description or ""
+
+
+def dump_yaml(config: BaseModel) -> str:
+    """The resolved configuration as YAML that `load_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError("the configuration file does not exist", where=path) from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise ConfigError("the configuration is no UTF-8 text file", where=path) from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"the file is no valid YAML: {getattr(error, 'problem', error)}", where=where) from error
+    if values is None:
+        return {}, {}
+    if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
+        raise ConfigError("the configuration is no mapping of sections", where=path, expected="model: {...}\ndata: {...}")
+    return values, dict(_lines(root, path))
+
+
+def _lines(node: yaml.MappingNode, path: Path, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        if isinstance(value, yaml.MappingNode):
+            yield from _lines(value, path, f"{name}.")
+        yield name, f"{path}:{key.start_mark.line + 1}"
+
+
+def _split(override: str) -> tuple[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError("an override needs a key and a value", where=override, expected="optimizer.lr=1e-4")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError("the value of the override is no valid YAML", where=override) from error
+
+
+def _put(values: dict[str, Any], key: str, value: Any, override: str) -> None:
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"'{section}' is a value, not a section", where=override)
+    values[last] = value
+
+
+def _as_config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    where = f"{origins[key]}: {key}" if key in origins else key or None
+    if first["type"] == "extra_forbidden":
+        valid = _names_at(location[:-1])
+        close = nearest(location[-1], valid)
+        return ConfigError(
+            f"there is no key '{key}'",
+            where=origins.get(key),
+            expected=", ".join(valid),
+            hint=f"did you mean '{'.'.join([*location[:-1], close])}'?" if close else None,
+        )
+    if first["type"] == "missing":
+        return ConfigError(f"'{key}' is missing", hint=f"give it in the file or as {key}=VALUE")
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{message[0].lower()}{message[1:]}, found {first['input']!r}", where=where)
+
+
+def _names_at(location: list[str]) -> list[str]:
+    section: type[BaseModel] = TrainConfig
+    for name in location:
+        annotation = section.model_fields[name].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        section = annotation
+    return list(section.model_fields)

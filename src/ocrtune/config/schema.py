@@ -1,0 +1,198 @@
+"""The training configuration: every key, its type, its default and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Auto = Literal["auto"]
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _renamed(values: Any, aliases: dict[str, str]) -> Any:
+    """Accept other systems' names for our keys; both at once is refused by the duplicate check below."""
+    if not isinstance(values, dict):
+        return values
+    renamed = dict(values)
+    for alias, name in aliases.items():
+        if alias in renamed:
+            if name in renamed:
+                raise ValueError(f"'{alias}' and '{name}' mean the same; give one of them")
+            renamed[name] = renamed.pop(alias)
+    return renamed
+
+
+class ModelConfig(Section):
+    """Which network, and from which weights it starts."""
+
+    arch: str = Field("auto", description="network, or auto: the one that the pretrained weights belong to")
+    pretrained: str | None = Field(
+        "ppocrv4-mobile-det", description="registered name, bundle, run, or weight file; null: fresh weights"
+    )
+    form: Literal["auto", "deployed", "training"] = Field(
+        "auto", description="train the folded network, or the one with branches and normalisation; auto: as the weights are"
+    )
+
+
+class DataConfig(Section):
+    """Which pages, and in which portions."""
+
+    train: str | list[str] = Field(description="data set(s), PATH or FORMAT:PATH")
+    val: str | None = Field(None, description="data set for choosing the best state; null: held out of train")
+    holdout: float = Field(0.15, gt=0, lt=0.9, description="share of train that is held out where val is null")
+    batch_size: int = Field(8, ge=1, description="views in one step of one process")
+    num_workers: int = Field(1, ge=0, description="processes that prepare samples; never changes results")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _aliases(cls, values: Any) -> Any:
+        return _renamed(values, {"train_lmdb": "train", "val_lmdb": "val"})
+
+
+class InputConfig(Section):
+    """At which size pages are seen."""
+
+    page_size: int | Auto = Field("auto", description="longer side of a page in pixels when it is read; auto: from the base")
+    view_size: int = Field(640, ge=64, multiple_of=32, description="side of the square views that are trained on")
+
+
+class TargetSpec(Section):
+    """How the targets of DB are drawn."""
+
+    shrink_ratio: float | Auto = Field("auto", description="r of the paper; auto: the base model's own, estimated")
+    total_epoch: int | None = Field(None, ge=1, description="let r grow by 0.2 over so many epochs (PP-OCRv4)")
+    min_text_size: float = Field(6.0, ge=0, description="texts less high or wide, in pixels, are not learnt")
+    threshold_min: float = Field(0.3, ge=0, le=1, description="lowest value of the threshold map")
+    threshold_max: float = Field(0.7, ge=0, le=1, description="highest value of the threshold map")
+    gap_weight: float = Field(4.0, ge=0, description="extra weight of the gaps between neighbouring texts")
+    drawing: Literal["subpixel", "whole"] = Field("subpixel", description="whole: whole pixels, as PaddleOCR draws them")
+
+    @field_validator("shrink_ratio")
+    @classmethod
+    def _in_range(cls, value: float | Auto) -> float | Auto:
+        if value != "auto" and not 0 < value < 1:
+            raise ValueError("must lie between 0 and 1")
+        return value
+
+    def ratio(self, epoch: int) -> float:
+        """The shrink ratio in an epoch (from 0): r + 0.2 * epoch / total_epoch."""
+        assert self.shrink_ratio != "auto", "resolve 'auto' before drawing targets"
+        return self.shrink_ratio + (0.2 * epoch / self.total_epoch if self.total_epoch else 0.0)
+
+
+class LossSpec(Section):
+    """Which losses of DB are added with which weight."""
+
+    main: Literal["dice", "dice-focal", "bce", "bce-dice"] = Field("bce-dice", description="loss of the shrink map")
+    alpha: float = Field(1.0, ge=0, description="weight of the shrink map's loss")
+    beta: float = Field(0.0, ge=0, description="weight of the threshold map's loss; 0 with gamma 0: no threshold branch")
+    gamma: float = Field(0.0, ge=0, description="weight of the binary map's loss")
+    ohem_ratio: float = Field(3.0, gt=0, description="bce: hardest negatives that count, per positive pixel")
+    focal_alpha: float = Field(0.25, description="dice-focal: weight of positives")
+    focal_gamma: float = Field(2.5, description="dice-focal: exponent")
+    auxiliary: dict[int, float] = Field(
+        default_factory=lambda: {4: 0.2, 3: 0.3, 2: 0.4}, description="weights of auxiliary heads by pyramid level"
+    )
+
+
+class AugmentConfig(Section):
+    """What happens to a page before it is trained on."""
+
+    scale: tuple[float, float] = Field((0.75, 1.33), description="range of a random factor on the page's size")
+    stretch: float = Field(1.0, ge=1, description="largest factor on the width alone, either way")
+    rotate: float = Field(10.0, ge=0, le=180, description="largest angle in degrees, either way")
+    rotate_prob: float = Field(0.3, ge=0, le=1, description="share of views that are rotated")
+    flip_prob: float = Field(0.0, ge=0, le=1, description="share of mirrored views; mirrored text is no text")
+    colour: bool = Field(True, description="contrast, brightness, gamma, channel balance")
+    blur: bool = Field(True, description="Gaussian blur on some views")
+    noise: bool = Field(True, description="Gaussian noise on some views")
+    occlusion: bool = Field(True, description="patches over some views")
+
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("must be two positive numbers, the smaller one first")
+        return value
+
+
+class OptimizerConfig(Section):
+    """How weights move."""
+
+    type: Literal["AdamW", "Adam", "SGD"] = Field("AdamW", description="AdamW decouples weight decay; SGD has momentum 0.9")
+    lr: float | Auto = Field("auto", description="peak learning rate; auto: from the effective batch")
+    weight_decay: float = Field(1e-4, ge=0, description="not on biases, scales and normalisation")
+    clip_norm: float | None = Field(5.0, gt=0, description="largest norm of the whole gradient; null: unlimited")
+
+
+class ScheduleConfig(Section):
+    """How long, and how the learning rate changes."""
+
+    epochs: int = Field(20, ge=1, description="passes over the training pages")
+    steps: int | None = Field(None, ge=1, description="number of steps; wins over epochs")
+    name: Literal["cosine", "step", "constant"] = Field("cosine", description="course after the warm-up")
+    warmup_epochs: float = Field(1.0, ge=0, description="linear warm-up, in epochs")
+    warmup_factor: float = Field(0.01, ge=0, le=1, description="share of the learning rate at the start")
+    lr_decay_epochs: list[float] = Field(default_factory=list, description="step: where the rate falls")
+    lr_decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor at each fall")
+    final_factor: float = Field(0.01, ge=0, le=1, description="cosine: share of the learning rate at the end")
+
+
+class FreezeConfig(Section):
+    """What stays as it is at first."""
+
+    backbone_epochs: float = Field(0.0, ge=0, description="train neck and head only for so many epochs")
+
+
+class TrainerConfig(Section):
+    """How the loop runs."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 where the device has it")
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are summed before a step")
+    num_gpus: int = Field(1, ge=0, description="processes; 0 forces the CPU")
+    ema: bool = Field(True, description="evaluate and keep a moving average of the weights")
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="of the moving average, per step")
+    seed: int = Field(0, ge=0, description="of everything random")
+    evals: int | None = Field(None, ge=1, description="evaluations during the run; null: one an epoch, at most 10")
+    checkpoint_minutes: float = Field(2.0, ge=0, description="how often the exact state is written in between")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _aliases(cls, values: Any) -> Any:
+        values = _renamed(values, {"gradient_accumulate_steps": "accumulate"})
+        if isinstance(values, dict) and "amp_enabled" in values:
+            enabled = values["amp_enabled"]
+            values = {k: v for k, v in values.items() if k != "amp_enabled"}
+            values.setdefault("precision", "auto" if enabled else "fp32")
+        return values
+
+
+class EarlyStoppingConfig(Section):
+    """When it is enough."""
+
+    patience: int | None = Field(10, ge=1, description="evaluations without a new best; null: never")
+    monitor: Literal["hmean"] = Field("hmean", description="figure on the validation pages")
+
+
+class TrainConfig(Section):
+    """Everything that `ocrtune train` reads."""
+
+    task: Literal["detection"] = Field("detection", description="what is trained")
+    model: ModelConfig = Field(default_factory=lambda: ModelConfig())
+    data: DataConfig
+    input: InputConfig = Field(default_factory=lambda: InputConfig())
+    targets: TargetSpec = Field(default_factory=lambda: TargetSpec())
+    loss: LossSpec = Field(default_factory=lambda: LossSpec())
+    augment: AugmentConfig = Field(default_factory=lambda: AugmentConfig())
+    optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
+    schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())
+    freeze: FreezeConfig = Field(default_factory=lambda: FreezeConfig())
+    trainer: TrainerConfig = Field(default_factory=lambda: TrainerConfig())
+    early_stopping: EarlyStoppingConfig = Field(default_factory=lambda: EarlyStoppingConfig())
+    output_dir: Annotated[str, Field(description="runs are written to OUTPUT_DIR/exp_<timestamp>")] = "workdirs"

@@ -1,0 +1,79 @@
+"""What a task offers to the training loop: a network, samples, a loss and an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from ocrtune.errors import OcrtuneError
+
+
+class Samples(Protocol):
+    """Training samples as a pure function of (epoch, index), so that any process can make any of them."""
+
+    def __len__(self) -> int:
+        """Samples in an epoch."""
+        ...
+
+    def sample(self, epoch: int, index: int) -> Any:
+        """One sample; equal arguments give equal samples.
+
+        Raises:
+            OcrtuneError: the sample's image or labels cannot be used.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a network on the validation data.
+
+    Attributes:
+        monitor: the figure that decides which state is the best; higher is better.
+        figures: everything that is logged, by name.
+        details: what the task needs later, such as the fitted thresholds; plain values only.
+    """
+
+    monitor: float
+    figures: Mapping[str, float]
+    details: Mapping[str, Any]
+
+
+class Task(Protocol):
+    """One kind of model, seen from the loop."""
+
+    samples: Samples
+
+    def network(self) -> nn.Module:
+        """The network in the form that is trained, with its start weights."""
+        ...
+
+    def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
+        """Factors on the learning rate by parameter name (see `ocrtune.training.optim`); None for plain rates."""
+        ...
+
+    def backbone_names(self, network: nn.Module) -> Sequence[str]:
+        """Names of the parameters that ``freeze.backbone_epochs`` holds still."""
+        ...
+
+    def collate(self, samples: Sequence[Any]) -> Any:
+        """Samples as a batch of tensors."""
+        ...
+
+    def loss(self, network: nn.Module, batch: Any) -> Mapping[str, Tensor]:
+        """Scalars, the sum under ``loss``."""
+        ...
+
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        """Measure the network on the validation data through the runtime's pre-processing and decoding."""
+        ...
+
+
+@dataclass(frozen=True)
+class BadSample:
+    """Stands for a sample that could not be made, so that the fault reaches the loop as it is."""
+
+    error: OcrtuneError
