@@ -67,7 +67,7 @@ class TargetSpec(Section):
 
     shrink_ratio: float | Auto = Field("auto", description="r of the paper; auto: the base model's own, estimated")
     total_epoch: int | None = Field(None, ge=1, description="let r grow by 0.2 over so many epochs (PP-OCRv4)")
-    min_text_size: float = Field(6.0, ge=0, description="texts less high or wide, in pixels, are not learnt")
+    min_text_size: float = Field(3.0, ge=0, description="texts less high or wide, in pixels, are not learnt")
     threshold_min: float = Field(0.3, ge=0, le=1, description="lowest value of the threshold map")
     threshold_max: float = Field(0.7, ge=0, le=1, description="highest value of the threshold map")
     gap_weight: float = Field(4.0, ge=0, description="extra weight of the gaps between neighbouring texts")
@@ -104,9 +104,9 @@ class LossSpec(Section):
 class AugmentConfig(Section):
     """What happens to a page before it is trained on."""
 
-    scale: tuple[float, float] = Field((0.75, 1.33), description="range of a random factor on the page's size")
+    scale: tuple[float, float] = Field((0.85, 1.18), description="range of a random factor on the page's size")
     stretch: float = Field(1.0, ge=1, description="largest factor on the width alone, either way")
-    rotate: float = Field(10.0, ge=0, le=180, description="largest angle in degrees, either way")
+    rotate: float = Field(3.0, ge=0, le=180, description="largest angle in degrees, either way")
     rotate_prob: float = Field(0.3, ge=0, le=1, description="share of views that are rotated")
     flip_prob: float = Field(0.0, ge=0, le=1, description="share of mirrored views; mirrored text is no text")
     colour: bool = Field(True, description="contrast, brightness, gamma, channel balance")
@@ -128,7 +128,7 @@ class OptimizerConfig(Section):
     type: Literal["AdamW", "Adam", "SGD"] = Field("AdamW", description="AdamW decouples weight decay; SGD has momentum 0.9")
     lr: float | Auto = Field("auto", description="peak learning rate; auto: from the effective batch")
     weight_decay: float = Field(1e-4, ge=0, description="not on biases, scales and normalisation")
-    clip_norm: float | None = Field(5.0, gt=0, description="largest norm of the whole gradient; null: unlimited")
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the whole gradient; null: unlimited")
 
 
 class ScheduleConfig(Section):

@@ -1,1 +1,1 @@
-"""The one training loop and what it needs; tasks plug in through `ocrtune.training.task.Task`."""
+"""The one training loop and what it needs; tasks plug in through `ocrtune.task.Task`."""

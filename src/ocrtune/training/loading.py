@@ -13,7 +13,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ocrtune.errors import OcrtuneError
-from ocrtune.training.task import BadSample, Samples, Task
+from ocrtune.task import Samples, Task
+
+
+@dataclass(frozen=True)
+class _BadSample:
+    """Stands for a sample that could not be made, so that the fault reaches the loop as it is."""
+
+    error: OcrtuneError
 
 
 @dataclass
@@ -29,7 +36,7 @@ class _Stream(Dataset[Any]):
         try:
             return self.samples.sample(epoch, int(order[place]))
         except OcrtuneError as error:
-            return BadSample(error)
+            return _BadSample(error)
 
 
 @dataclass
@@ -56,7 +63,7 @@ class _Collate:
     task: Task
 
     def __call__(self, samples: Sequence[Any]) -> Any:
-        bad = next((sample for sample in samples if isinstance(sample, BadSample)), None)
+        bad = next((sample for sample in samples if isinstance(sample, _BadSample)), None)
         return bad or self.task.collate(samples)
 
 
@@ -90,7 +97,7 @@ def batches(
         prefetch_factor=2 if num_workers else None,
     )
     for batch in loader:
-        if isinstance(batch, BadSample):
+        if isinstance(batch, _BadSample):
             raise batch.error
         yield batch
 

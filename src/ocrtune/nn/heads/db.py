@@ -66,8 +66,8 @@ class DBHead(nn.Module):
 
     def __init__(self, in_channels: int, auxiliary: Sequence[int] = (), auxiliary_channels: int = 0) -> None:
         super().__init__()
-        self.binarize = MapBranch(in_channels)
-        self.thresh = MapBranch(in_channels)
+        self.binarize: nn.Module = MapBranch(in_channels)
+        self.thresh: nn.Module | None = MapBranch(in_channels)
         self.auxiliary = tuple(auxiliary)
         for level in self.auxiliary:
             self.add_module(f"aux_binarize_p{level}", MapBranch(auxiliary_channels))
@@ -78,8 +78,16 @@ class DBHead(nn.Module):
         return self.binarize(x)
 
     def training_maps(self, x: Tensor) -> DBMaps:
-        """The same with the threshold branch."""
-        return DBMaps(self.binarize(x), self.thresh(x))
+        """The same with the threshold branch, where there is one."""
+        return DBMaps(self.binarize(x), None if self.thresh is None else self.thresh(x))
+
+    def drop_training_branches(self) -> None:
+        """Remove what only training uses: the threshold branch and the auxiliary heads."""
+        self.thresh = None
+        for level in self.auxiliary:
+            delattr(self, f"aux_binarize_p{level}")
+            delattr(self, f"aux_thresh_p{level}")
+        self.auxiliary = ()
 
     def auxiliary_maps(self, pyramid: Sequence[Tensor]) -> dict[int, DBMaps]:
         """Maps of the auxiliary heads by level; the pyramid's maps are enlarged to stride 4 first.

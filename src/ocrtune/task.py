@@ -1,14 +1,13 @@
-"""What a task offers to the training loop: a network, samples, a loss and an evaluation."""
+"""What a task's room offers to the training loop: a network, samples, a loss and an evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor, nn
-
-from ocrtune.errors import OcrtuneError
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class Samples(Protocol):
@@ -70,10 +69,3 @@ class Task(Protocol):
     def evaluate(self, network: nn.Module) -> Evaluation:
         """Measure the network on the validation data through the runtime's pre-processing and decoding."""
         ...
-
-
-@dataclass(frozen=True)
-class BadSample:
-    """Stands for a sample that could not be made, so that the fault reaches the loop as it is."""
-
-    error: OcrtuneError

@@ -1,0 +1,46 @@
+"""Measure a detector on labelled pages; no torch needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ocrtune.detection.metric import DetectionScore, PageMatch, match_page, score
+from ocrtune.page import Page
+from ocrtune.runtime.detector import TextDetector
+
+
+@dataclass(frozen=True)
+class DetectionResult:
+    """What a detector did on labelled pages.
+
+    Attributes:
+        score: figures over all pages.
+        predictions: the pages with what was found, in the order of the labels.
+        matches: how each page's predictions met its labels.
+    """
+
+    score: DetectionScore
+    predictions: list[Page]
+    matches: list[PageMatch]
+
+
+def evaluate_detector(
+    detector: TextDetector, pages: Sequence[Page], each: Callable[[], None] = lambda: None
+) -> DetectionResult:
+    """Predict every page and compare.
+
+    Args:
+        detector: the model with its settings.
+        pages: labelled pages.
+        each: called after each page.
+
+    Raises:
+        ImageError: a page's image is missing or damaged.
+    """
+    predictions, matches = [], []
+    for page in pages:
+        predictions.append(detector.predict(page))
+        matches.append(match_page(page, predictions[-1]))
+        each()
+    return DetectionResult(score(matches), predictions, matches)

@@ -1,0 +1,1 @@
+"""Files for other engines, each through the parity gate."""

@@ -1,0 +1,194 @@
+"""Published models by name, and how a name, folder or run becomes a bundle. No torch here: `predict` needs none."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocrtune.bundle import MANIFEST, ONNX, Bundle, Manifest, save_bundle, sha256
+from ocrtune.errors import BundleError, nearest
+from ocrtune.runtime.decode import DetectionThresholds
+from ocrtune.runtime.preprocess import DetectionPreprocess
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A Python package on the package index that carries model files.
+
+    Attributes:
+        requirement: as pip takes it, with the exact version.
+        filename: of the wheel.
+        sha256: of the wheel.
+    """
+
+    requirement: str
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model that somebody published.
+
+    Attributes:
+        name: as users type it.
+        arch: its network.
+        wheel: where it comes from.
+        member: path of the ONNX file inside the wheel.
+        sha256: of the ONNX file.
+        licence: of the weights.
+        preprocess, thresholds: as its publisher runs it.
+    """
+
+    name: str
+    arch: str
+    wheel: Wheel
+    member: str
+    sha256: str
+    licence: str
+    preprocess: DetectionPreprocess
+    thresholds: DetectionThresholds
+
+
+# rapidocr-onnxruntime depends on opencv-python, which clashes with the headless one: only its files are taken
+RAPIDOCR_V4 = Wheel(
+    "rapidocr-onnxruntime==1.4.4",
+    "rapidocr_onnxruntime-1.4.4-py3-none-any.whl",
+    "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+)
+RAPIDOCR_V6 = Wheel(
+    "rapidocr==3.10.0",
+    "rapidocr-3.10.0-py3-none-any.whl",
+    "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+)
+PUBLISHED: dict[str, Published] = {
+    published.name: published
+    for published in (
+        Published(
+            "ppocrv4-mobile-det",
+            "db_pplcnetv3_mobile",
+            RAPIDOCR_V4,
+            "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
+            "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9",
+            "Apache-2.0",
+            DetectionPreprocess(resize="limit_max", size=960),
+            DetectionThresholds(bin_thresh=0.3, box_thresh=0.6, unclip_ratio=1.5),
+        ),
+        Published(
+            "ppocrv6-small-det",
+            "db_pplcnetv4_small",
+            RAPIDOCR_V6,
+            "rapidocr/models/PP-OCRv6_det_small.onnx",
+            "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+            "Apache-2.0",
+            DetectionPreprocess(resize="limit_max", size=960),
+            DetectionThresholds(bin_thresh=0.2, box_thresh=0.45, unclip_ratio=1.4, max_candidates=3000),
+        ),
+    )
+}
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: ``$OCRTUNE_CACHE``, else ``ocrtune`` in the user's cache folder."""
+    if folder := os.environ.get("OCRTUNE_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ocrtune"
+
+
+def resolve_bundle(spec: str | Path) -> Bundle:
+    """The bundle that a user means by a bundle folder, a run folder (its best bundle) or a registered name.
+
+    Raises:
+        BundleError: nothing fits, or what fits is damaged.
+    """
+    path = Path(spec)
+    for folder in (path, path / "bundle"):
+        if (folder / MANIFEST).is_file():
+            return Bundle.load(folder)
+    if str(spec) in PUBLISHED:
+        return published_bundle(str(spec))
+    if path.is_dir():
+        raise BundleError(f"the folder holds neither {MANIFEST} nor bundle/{MANIFEST}", where=path)
+    close = nearest(str(spec), PUBLISHED)
+    raise BundleError(
+        f"'{spec}' is neither a bundle folder, nor a run folder, nor a registered name",
+        expected=f"a path, or one of {', '.join(PUBLISHED)}",
+        hint=f"did you mean '{close}'?" if close else None,
+    )
+
+
+def published_bundle(name: str) -> Bundle:
+    """The bundle of a published model, made in the cache on first use.
+
+    Raises:
+        BundleError: the name is unknown, the package cannot be fetched, or a checksum is wrong.
+    """
+    if name not in PUBLISHED:
+        raise BundleError(f"no published model is called '{name}'", expected=", ".join(PUBLISHED))
+    published = PUBLISHED[name]
+    folder = cache_dir() / "bundles" / name
+    if (folder / MANIFEST).is_file():
+        bundle = Bundle.load(folder)
+        if bundle.manifest.files.get(ONNX) == published.sha256:
+            return bundle
+    manifest = Manifest(
+        task="detection",
+        arch=published.arch,
+        preprocess=published.preprocess.model_dump(mode="json"),
+        thresholds=published.thresholds.model_dump(mode="json"),
+        provenance={
+            "name": name,
+            "sha256": published.sha256,
+            "source": f"{published.wheel.requirement}: {published.member}",
+            "licence": published.licence,
+        },
+    )
+    return save_bundle(folder, manifest, {ONNX: _onnx_bytes(published)})
+
+
+def _onnx_bytes(published: Published) -> bytes:
+    wheel = fetch_wheel(published.wheel)
+    with zipfile.ZipFile(wheel) as archive:
+        content = archive.read(published.member)
+    if hashlib.sha256(content).hexdigest() != published.sha256:
+        raise BundleError(f"the checksum of {published.member} is wrong", where=wheel, hint="delete the file and retry")
+    return content
+
+
+def fetch_wheel(wheel: Wheel) -> Path:
+    """The wheel's path in the cache, downloaded with pip (without its dependencies) on first use.
+
+    Raises:
+        BundleError: pip cannot fetch it, or its checksum is wrong.
+    """
+    folder = cache_dir() / "wheels"
+    path = folder / wheel.filename
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".partial-{os.getpid()}"
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(partial)]
+        try:
+            done = subprocess.run([*command, wheel.requirement], capture_output=True, text=True, check=False)
+            if done.returncode != 0 or not (partial / wheel.filename).is_file():
+                raise BundleError(
+                    f"the package {wheel.requirement}, which carries the weights, cannot be downloaded: "
+                    + (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1],
+                    hint=f"check the network, or put {wheel.filename} into {folder} yourself",
+                )
+            os.replace(partial / wheel.filename, path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    if sha256(path) != wheel.sha256:
+        raise BundleError(
+            "the checksum of the downloaded package is wrong",
+            where=path,
+            expected=f"sha256 {wheel.sha256}",
+            hint="delete the file and try again",
+        )
+    return path
