@@ -10,6 +10,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from ocrtune.errors import DataError, ImageError
 
@@ -115,6 +116,20 @@ def decode_image(data: npt.NDArray[np.uint8], where: object) -> Image:
         found = "the file is empty" if data.size == 0 else "the file is damaged or no image"
         raise ImageError(found, where=where, expected="a PNG, JPEG, WebP, TIFF or BMP image")
     return np.asarray(image, dtype=np.uint8)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels after EXIF rotation, from the file's header.
+
+    Raises:
+        ImageError: the file is missing or no image.
+    """
+    try:
+        with PIL.Image.open(path) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"the image's header cannot be read: {error}", where=path) from error
 
 
 def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> Polygon:

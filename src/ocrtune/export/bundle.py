@@ -16,7 +16,7 @@ import ocrtune
 from ocrtune.bundle import ONNX, WEIGHTS, Bundle, Manifest, save_bundle
 from ocrtune.detection.model import DBDetector, TorchEngine
 from ocrtune.detection.network import Form, inference_form
-from ocrtune.export.gate import check_parity
+from ocrtune.export.gate import GateResult, check_parity
 from ocrtune.export.onnx import detector_onnx
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
@@ -51,13 +51,7 @@ def write_detection_bundle(
     Raises:
         GateError: the exported file does not do the same as the network; nothing is written.
     """
-    folded = inference_form(model)
-    content = detector_onnx(folded)
-    gate = check_parity(
-        TextDetector(TorchEngine(folded), preprocess, thresholds),
-        TextDetector(OnnxEngine(content), preprocess, thresholds),
-        gate_pages,
-    )
+    content, gate = gated_detector_onnx(model, preprocess, thresholds, gate_pages)
     manifest = Manifest(
         task="detection",
         arch=arch,
@@ -72,6 +66,24 @@ def write_detection_bundle(
         weights = Path(folder) / WEIGHTS
         safetensors.torch.save_file(tensors, weights)
         return save_bundle(path, manifest, {ONNX: content, WEIGHTS: weights})
+
+
+def gated_detector_onnx(
+    model: DBDetector, preprocess: DetectionPreprocess, thresholds: DetectionThresholds, pages: Sequence[Page]
+) -> tuple[bytes, GateResult]:
+    """A detector as ONNX, and how it compared with the network on labelled pages.
+
+    Raises:
+        GateError: it does not do the same.
+    """
+    folded = inference_form(model)
+    content = detector_onnx(folded)
+    gate = check_parity(
+        TextDetector(TorchEngine(folded), preprocess, thresholds),
+        TextDetector(OnnxEngine(content), preprocess, thresholds),
+        pages,
+    )
+    return content, gate
 
 
 def versions() -> dict[str, str]:

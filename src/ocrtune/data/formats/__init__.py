@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ocrtune.data.formats import icdar, json, paddle
 from ocrtune.errors import DataError, UsageError, nearest
-from ocrtune.page import Page
+from ocrtune.page import Page, clockwise_from_top_left
 
 
 class Format(Protocol):
@@ -84,7 +84,11 @@ def parse_dataset_path(spec: str) -> DatasetPath:
 
 
 def read_dataset(
-    spec: str | DatasetPath, report: Callable[[DataError], None] | None = None, *, required: bool = True
+    spec: str | DatasetPath,
+    report: Callable[[DataError], None] | None = None,
+    *,
+    required: bool = True,
+    as_written: bool = False,
 ) -> list[Page]:
     """Read a data set into pages, regions with ``source`` set to ``file:line``.
 
@@ -92,6 +96,7 @@ def read_dataset(
         spec: ``path`` or ``FORMAT:path``.
         report: takes each fault of the label files; None raises the first one.
         required: whether a data set without any page is an error.
+        as_written: keep outlines that run counter-clockwise, to find fault with them.
 
     Raises:
         DataError: the path does not exist, no format fits, a label file is faulty (without ``report``), or there is
@@ -104,6 +109,10 @@ def read_dataset(
         raise DataError(
             "there is no labelled page", where=dataset, expected="at least one image with labels", hint="check the path"
         )
+    if not as_written:
+        for page in pages:
+            for region in page.regions:
+                region.polygon = clockwise_from_top_left(region.polygon)
     return pages
 
 

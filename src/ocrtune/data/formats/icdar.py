@@ -14,7 +14,7 @@ import cv2
 
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report, number, reference_to, text_lines
 from ocrtune.errors import DataError
-from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, as_polygon, clockwise_from_top_left
+from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, as_polygon
 
 NAME = "icdar"
 _LABEL_SUFFIXES = (".txt", ".csv")
@@ -88,7 +88,7 @@ def _read_labels(path: Path, report: Report) -> list[TextRegion]:
             x0, y0, x1, y1 = values
             values = [x0, y0, x1, y0, x1, y1, x0, y1]
             text = text.strip('"')
-        polygon = clockwise_from_top_left(as_polygon([values]))
+        polygon = as_polygon([values])
         ignore = text in IGNORE_TEXTS
         regions.append(TextRegion(polygon, text=None if ignore else text, ignore=ignore, source=where))
     return regions

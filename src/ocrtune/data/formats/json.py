@@ -13,7 +13,7 @@ from typing import Any
 
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report, reference_to
 from ocrtune.errors import DataError
-from ocrtune.page import Page, TextRegion, as_polygon, clockwise_from_top_left
+from ocrtune.page import Page, TextRegion, as_polygon, image_size
 
 NAME = "json"
 
@@ -69,7 +69,7 @@ def write(pages: Sequence[Page], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     images = []
     for page in pages:
-        height, width = page.load().shape[:2]
+        width, height = image_size(page.path)
         entry = {"file_name": reference_to(page.path, path.parent), "width": width, "height": height}
         images.append({**entry, "annotations": [_annotation(region) for region in page.regions]})
     path.write_text(json.dumps({"images": images}, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -100,7 +100,7 @@ def _region(entry: Any, where: str) -> TextRegion:
         x0, y0, x1, y1 = (float(value) for value in entry["bbox"])
         polygon = as_polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     return TextRegion(
-        clockwise_from_top_left(polygon),
+        polygon,
         text=None if text is None or text in IGNORE_TEXTS else str(text),
         ignore=ignore,
         score=entry.get("score"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report, reference_to, text_lines
 from ocrtune.errors import DataError
-from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, as_polygon, clockwise_from_top_left
+from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, as_polygon
 
 NAME = "paddle"
 
@@ -86,7 +86,7 @@ def _region(entry: Any, where: str) -> TextRegion:
         raise ValueError(f"points must be at least four [x, y] pairs, found {str(points)[:60]}")
     text = str(entry["transcription"])
     ignore = text in IGNORE_TEXTS
-    polygon = clockwise_from_top_left(as_polygon(points))
+    polygon = as_polygon(points)
     return TextRegion(polygon, text=None if ignore else text, ignore=ignore, source=where)
 
 

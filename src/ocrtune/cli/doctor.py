@@ -1,0 +1,60 @@
+"""``ocrtune doctor``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+
+from ocrtune.cli.console import Output
+from ocrtune.cli.options import Json
+
+NAME = "doctor"
+EXAMPLES = "Example:\n\nocrtune doctor --json"
+_PACKAGES = {
+    "base": ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "shapely", "pyclipper", "pydantic", "safetensors"),
+    "train": ("torch", "lightning-fabric", "tensorboard"),
+}
+
+
+def command(json: Json = False) -> None:
+    """Show what is installed, what works and what is missing."""
+    from ocrtune.runtime.engines import available_cores
+    from ocrtune.weights.registry import PUBLISHED, cache_dir
+
+    output = Output(json)
+    rows: list[tuple[str, str, str]] = []
+    missing: list[str] = []
+    for extra, packages in _PACKAGES.items():
+        for package in packages:
+            try:
+                rows.append((package, importlib.metadata.version(package), extra))
+            except importlib.metadata.PackageNotFoundError:
+                rows.append((package, "missing", extra))
+                missing.append(extra)
+    if _installed("opencv-python"):
+        output.warn("opencv-python is installed beside opencv-python-headless; they overwrite each other: remove one")
+    output.table("packages", ("package", "version", "extra"), rows)
+    facts = {"python": platform.python_version(), "cores": available_cores(), "cache": str(cache_dir())}
+    if "train" not in missing:
+        import torch
+
+        from ocrtune.training.precision import resolve_precision
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        facts |= {"device": device.type, "automatic precision": resolve_precision("auto", device)}
+    facts["weights here"] = ", ".join(n for n in PUBLISHED if (cache_dir() / "bundles" / n).is_dir()) or "none yet"
+    output.table("machine", ("what", "value"), [(key, value) for key, value in facts.items()])
+    output.result({"packages": {name: version for name, version, _ in rows}, "missing_extras": sorted(set(missing)), **facts})
+    if missing:
+        output.next(f"{sys.executable} -m pip install 'ocrtune[{sorted(set(missing))[0]}]'")
+    else:
+        output.next("ocrtune demo")
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

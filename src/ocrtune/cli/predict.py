@@ -1,0 +1,55 @@
+"""``ocrtune predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ocrtune.cli.console import Output
+from ocrtune.cli.options import BundleArg
+
+NAME = "predict"
+EXAMPLES = """Examples:
+
+ocrtune predict adapted/bundle receipt.jpg --draw drawn
+
+ocrtune predict ppocrv4-mobile-det scans/ --format jsonl --out found.jsonl
+
+ocrtune predict adapted/bundle scans/ --format icdar --out labels"""
+
+
+def command(
+    bundle: BundleArg,
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Images and folders of images.")],
+    format: Annotated[str, typer.Option(help="json, jsonl, icdar, paddle.")] = "json",
+    draw: Annotated[Path | None, typer.Option(help="Folder for the pages with what was found drawn on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl.")] = None,
+) -> None:
+    """Find the texts on images; boxes are in pixels of the image after its EXIF rotation.
+
+    A damaged image is told and left out; the exit code is then 1.
+    """
+    from ocrtune.errors import UsageError
+    from ocrtune.runtime.load import load_detector
+    from ocrtune.weights.registry import resolve_bundle
+    from ocrtune.workflows.predict import FORMATS, find_images, predict_images, write_predictions
+
+    if format not in FORMATS:
+        raise UsageError(f"'{format}' is no format", where="--format", expected=", ".join(FORMATS))
+    if out is None and format not in ("json", "jsonl"):
+        raise UsageError(f"the format {format} writes files", hint="name them with --out")
+    output = Output(as_json=True)  # stdout is for the predictions
+    images = find_images(sources)
+    detector = load_detector(resolve_bundle(bundle))
+    with output.bar("images", len(images)) as each:
+        predicted = predict_images(detector, images, draw, each)
+    write_predictions(predicted.pages, predicted.sizes, format, out)
+    for error in predicted.errors:
+        output.warn(str(error))
+    texts = sum(len(page.regions) for page in predicted.pages)
+    output.say(f"{len(predicted.pages)} images, {texts} texts" + (f", drawn in {draw}" if draw else ""))
+    if predicted.errors:
+        output.say(f"{len(predicted.errors)} images could not be read")
+        raise typer.Exit(1)

@@ -1,0 +1,104 @@
+"""Figures as PNG bytes, drawn without a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ocrtune.data.draw import LABEL, Colour, draw_regions, fit_into
+from ocrtune.detection.metric import PageMatch, precision_recall_curve
+from ocrtune.page import Image, Page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MISSED: Colour = (0, 0, 230)
+WRONG: Colour = (230, 80, 0)
+
+
+def training_curves(metrics: Sequence[Mapping[str, str]], base: float | None = None) -> bytes:
+    """Loss, learning rate and validation hmean over the steps.
+
+    Args:
+        metrics: rows of ``metrics.csv``.
+        base: hmean of the calibrated base on the same validation pages, drawn as a line.
+    """
+    figure, (loss, rate, hmean) = _figure(1, 3)
+    steps, values = _series(metrics, "train", "loss")
+    loss.plot(steps, values, color="#b9c6d8", linewidth=0.8)
+    loss.plot(steps, _smooth(values), color="#1f4e8c", linewidth=1.6)
+    loss.set_title("loss")
+    steps, values = _series(metrics, "train", "lr")
+    rate.plot(steps, values, color="#1f4e8c")
+    rate.set_title("learning rate")
+    steps, values = _series(metrics, "val", "hmean")
+    hmean.plot(steps, values, marker="o", color="#2a7f3f", label="fine-tuned")
+    if base is not None:
+        hmean.axhline(base, color="#b3261e", linestyle="--", label="base")
+        hmean.legend()
+    hmean.set_title("validation hmean, thresholds fitted")
+    for axis in (loss, rate, hmean):
+        axis.set_xlabel("step")
+        axis.grid(alpha=0.3)
+    return _png(figure)
+
+
+def precision_recall(curves: Mapping[str, Sequence[PageMatch]]) -> bytes:
+    """Precision over recall for each named model."""
+    figure, (axis,) = _figure(1, 1)
+    for name, matches in curves.items():
+        precision, recall = precision_recall_curve(matches)
+        axis.plot(recall, precision, label=name)
+    axis.set_xlabel("recall")
+    axis.set_ylabel("precision")
+    axis.set_title("precision and recall (IoU 0.5)")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return _png(figure)
+
+
+def match_picture(page: Page, prediction: Page, match: PageMatch, width: int = 700, height: int = 1000) -> bytes:
+    """Predictions against labels as JPEG: green found, red missed, blue wrong, grey ignored."""
+    found, right = {i for i, _ in match.pairs}, {j for _, j in match.pairs}
+    image = draw_regions(page.load(), [region for region in page.regions if region.ignore])
+    image = draw_regions(image, [r for j, r in enumerate(prediction.regions) if j in right], LABEL)
+    image = draw_regions(image, [r for j, r in enumerate(prediction.regions) if j not in right], WRONG)
+    image = draw_regions(image, [r for i, r in enumerate(page.regions) if i not in found and not r.ignore], MISSED)
+    return jpeg(fit_into(image, width, height))
+
+
+def jpeg(image: Image) -> bytes:
+    """An image, uint8 [H, W, 3] BGR, as JPEG bytes."""
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])
+
+
+def _figure(rows: int, columns: int):  # type: ignore[no-untyped-def]
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6 * columns + 0.6, 3.4 * rows), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)[0]
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _series(metrics: Sequence[Mapping[str, str]], kind: str, name: str) -> tuple[list[int], list[float]]:
+    rows = [row for row in metrics if row["kind"] == kind and row["name"] == name]
+    return [int(row["step"]) for row in rows], [float(row["value"]) for row in rows]
+
+
+def _smooth(values: Sequence[float], weight: float = 0.9) -> np.ndarray:
+    smoothed, level = [], None
+    for value in values:
+        level = value if level is None else weight * level + (1 - weight) * value
+        smoothed.append(level)
+    return np.array(smoothed)

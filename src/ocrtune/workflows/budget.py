@@ -1,0 +1,118 @@
+"""How many training steps fit into the time that a user has."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ocrtune.config.schema import TrainConfig
+from ocrtune.errors import GateError, UsageError
+from ocrtune.task import Task
+from ocrtune.training.loading import batches
+from ocrtune.training.loop import make_plan
+from ocrtune.training.optim import build_optimizer
+from ocrtune.training.precision import resolve_precision
+
+_PROBE_STEPS = 4
+_WARM_STEPS = 2
+_MARGIN = 0.93  # machines get slower, seldom faster
+MIN_STEPS = 20
+
+
+def parse_budget(text: str) -> float:
+    """``20m``, ``90s``, ``1.5h`` or plain minutes, as seconds.
+
+    Raises:
+        UsageError: the text is none of these, or not positive.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
+    if not match or float(match[1]) <= 0:
+        raise UsageError(f"'{text}' is no time", where="--budget", expected="20m, 90s or 1.5h")
+    return float(match[1]) * {"s": 1, "h": 3600}.get(match[2] or "m", 60)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Counts a budget down.
+
+    Attributes:
+        started: when, on the monotonic clock.
+        seconds: the whole budget.
+    """
+
+    started: float
+    seconds: float
+
+    @classmethod
+    def start(cls, seconds: float) -> Clock:
+        return cls(time.monotonic(), seconds)
+
+    @property
+    def used(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> float:
+        return self.seconds - self.used
+
+
+def seconds_per_step(task: Task, config: TrainConfig) -> float:
+    """Time of a training step on this machine, with its data loading, on a copy of the network.
+
+    Raises:
+        OcrtuneError: a sample cannot be read.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() and config.trainer.num_gpus else "cpu")
+    half = resolve_precision(config.trainer.precision, device) != "32-true"
+    network = task.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = build_optimizer(network, config.optimizer, lr=1e-9)
+    stream = batches(
+        task,
+        first_batch=0,
+        count=_PROBE_STEPS + _WARM_STEPS,
+        batch_size=config.data.batch_size,
+        seed=config.trainer.seed,
+        num_workers=config.data.num_workers,
+    )
+    times = []
+    network.train()
+    for batch in stream:
+        started = time.monotonic()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            loss = task.loss(network, batch)["loss"]
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        times.append(time.monotonic() - started)
+    return sum(times[_WARM_STEPS:]) / _PROBE_STEPS * config.trainer.accumulate
+
+
+def steps_within(seconds: float, step: float, config: TrainConfig, evaluation: float, pages: int) -> int:
+    """Training steps that fit, evaluations included.
+
+    Args:
+        seconds: time for training.
+        step: seconds a step.
+        config: tells how often is evaluated.
+        evaluation: seconds an evaluation.
+        pages: training pages.
+
+    Raises:
+        GateError: not even a short run fits.
+    """
+    usable = seconds * _MARGIN
+    steps = int(usable / step)
+    for _ in range(3):  # the number of evaluations depends on the number of steps
+        plan = make_plan(config.model_copy(update={"schedule": config.schedule.model_copy(update={"steps": max(1, steps)})}), pages, 1)
+        steps = int((usable - evaluation * len(plan.eval_steps)) / step)
+    if steps < MIN_STEPS:
+        needed = (MIN_STEPS * step + evaluation) / _MARGIN
+        raise GateError(
+            f"{max(0, steps)} training steps of {step:.1f} s fit into the rest of the budget: too few to learn anything",
+            expected=f"at least {MIN_STEPS} steps",
+            hint=f"give --budget about {(needed - seconds) / 60 + 1:.0f} minutes more",
+        )
+    return steps
