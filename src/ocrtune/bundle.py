@@ -140,9 +140,9 @@ def save_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path | bytes
     Raises:
         BundleError: something else than a bundle is in the way.
     """
-    if path.exists() and not (path / MANIFEST).is_file():
-        if not path.is_dir() or any(path.iterdir()):
-            raise BundleError("something else than a bundle is already there", where=path, hint="choose another name")
+    in_the_way = path.exists() and not (path / MANIFEST).is_file()
+    if in_the_way and (not path.is_dir() or any(path.iterdir())):
+        raise BundleError("something else than a bundle is already there", where=path, hint="choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:

@@ -44,7 +44,10 @@ class Evaluation:
 class Task(Protocol):
     """One kind of model, seen from the loop."""
 
-    samples: Samples
+    @property
+    def samples(self) -> Samples:
+        """The training samples."""
+        ...
 
     def network(self) -> nn.Module:
         """The network in the form that is trained, with its start weights."""

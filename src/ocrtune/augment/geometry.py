@@ -50,7 +50,9 @@ class RandomView:
         offset = self._place(moved, [region.ignore for region in regions], extent, rng)
         matrix[:, 2] -= offset
         view = warp(image, matrix, self.size)
-        return view, clip_regions([replace(r, polygon=p - offset) for r, p in zip(regions, moved, strict=True)], self.size)
+        return view, clip_regions(
+            [replace(r, polygon=p - offset) for r, p in zip(regions, moved, strict=True)], self.size
+        )
 
     def _scaled_and_rotated(
         self, width: int, height: int, rng: np.random.Generator

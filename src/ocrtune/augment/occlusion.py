@@ -37,7 +37,7 @@ class Occlusion:
         image = image.copy()
         for _ in range(int(rng.integers(1, self.patches + 1))):
             centre = (int(rng.integers(width)), int(rng.integers(height)))
-            axes = tuple(int(round(v)) for v in rng.uniform(*self.size, 2) * min(width, height))
+            axes = tuple(round(v) for v in rng.uniform(*self.size, 2) * min(width, height))
             angle = float(rng.uniform(0, 180))
             colour = tuple(int(v) for v in rng.integers(0, 256, 3))
             cv2.ellipse(image, centre, axes, angle, 0, 360, colour, -1)

@@ -34,8 +34,8 @@ class ColourJitter:
             ramp = (ramp - 0.5) * rng.uniform(1 - self.contrast, 1 + self.contrast) + 0.5
             ramp = ramp + rng.uniform(-self.brightness, self.brightness)
             table = ramp[:, None] * rng.uniform(1 - self.balance, 1 + self.balance, 3)
-            table = np.clip(np.round(table * 255), 0, 255).astype(np.uint8)[None]
-            image = np.asarray(cv2.LUT(image, table), np.uint8)
+            levels = np.clip(np.round(table * 255), 0, 255).astype(np.uint8)[None]
+            image = np.asarray(cv2.LUT(image, levels), np.uint8)
         return image, list(regions)
 
 

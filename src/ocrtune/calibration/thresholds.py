@@ -1,16 +1,25 @@
-"""Calibration of a detector: input size, bin threshold, box threshold and unclip ratio fitted together."""
+"""Calibration of a detector: input size, bin threshold, box threshold and unclip ratio fitted together.
+
+Each page's map is computed once a size. A coarse grid compares the sizes, a fine one around its best point refines.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from ocrtune.detection.search import Grid, Setting, search_thresholds
+import numpy as np
+import numpy.typing as npt
+
+from ocrtune.detection.search import COARSE_GRID, Grid, Setting, search_thresholds
 from ocrtune.errors import GateError
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.engines import Engine
-from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.runtime.preprocess import Batch, DetectionPreprocess
 
 MIN_PAGES = 8
 MIN_REGIONS = 50
@@ -45,7 +54,6 @@ def calibrate(
     preprocess: DetectionPreprocess,
     thresholds: DetectionThresholds,
     options: Sequence[DetectionPreprocess] | None = None,
-    grid: Grid | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Calibration:
     """Fit the setting with the best hmean.
@@ -56,7 +64,6 @@ def calibrate(
         preprocess: the model's own pre-processing.
         thresholds: the model's own thresholds; they give what is not searched (box type, score mode, dilation).
         options: pre-processing to try; None tries the longer side at `PAGE_SIZES`.
-        grid: thresholds to try.
         progress: takes one line for each input size.
 
     Raises:
@@ -71,13 +78,34 @@ def calibrate(
             expected=f"at least {MIN_PAGES} pages with {MIN_REGIONS} texts together, none of them used in training",
             hint="label more pages, or keep the model's own thresholds",
         )
-    settings: list[Setting] = []
     own = Grid((thresholds.bin_thresh,), (thresholds.box_thresh,), (thresholds.unclip_ratio,))
-    before = search_thresholds(engine, pages, preprocess, thresholds, own)[0]
-    progress(f"as it is: hmean {before.hmean:.4f}")
-    for option in options if options is not None else size_options(preprocess):
-        found = search_thresholds(engine, pages, option, thresholds, grid or Grid())
-        progress(f"longer side {option.size}: hmean {found[0].hmean:.4f}")
-        settings += found
+    with tempfile.TemporaryDirectory(prefix="ocrtune-maps-") as folder:
+        cached = _CachedEngine(engine, Path(folder))
+        before = search_thresholds(cached, pages, preprocess, thresholds, own)[0]
+        progress(f"as it is: hmean {before.hmean:.4f}")
+        settings: list[Setting] = []
+        for option in options if options is not None else size_options(preprocess):
+            found = search_thresholds(cached, pages, option, thresholds, COARSE_GRID)
+            progress(f"longer side {option.size}: hmean {found[0].hmean:.4f}")
+            settings += found
+        coarse = max(settings, key=lambda setting: setting.hmean)
+        settings += search_thresholds(cached, pages, coarse.preprocess, thresholds, Grid().around(coarse.thresholds))
     settings.sort(key=lambda setting: -setting.hmean)
     return Calibration(settings[0], before, len(pages), settings)
+
+
+class _CachedEngine:
+    """Remembers an engine's answers on disk, so that memory stays flat for any number of pages."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder
+
+    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
+        digest = hashlib.blake2b(batch.tobytes() + str(batch.shape).encode(), digest_size=16).hexdigest()
+        path = self._folder / f"{digest}.npy"
+        if path.is_file():
+            return np.asarray(np.load(path), np.float32)
+        answer = self._engine(batch)
+        np.save(path, answer)
+        return answer

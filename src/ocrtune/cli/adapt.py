@@ -58,7 +58,9 @@ def command(
 
 def default_name(data: str) -> str:
     """A folder name from a data specification: the last parts of its path."""
-    parts = [part for part in Path(data.partition(":")[2] or data).with_suffix("").parts if part not in ("/", ".", "..")]
+    parts = [
+        part for part in Path(data.partition(":")[2] or data).with_suffix("").parts if part not in ("/", ".", "..")
+    ]
     return "_".join(parts[-2:]) or "data"
 
 
@@ -72,7 +74,9 @@ def show_result(output: Output, result) -> None:  # type: ignore[no-untyped-def]
         score_row("fine-tuned, calibrated", result.tuned.score),
     ]
     output.table(f"{result.tuned.score.pages} pages that nothing was fitted to", SCORE_COLUMNS, rows)
-    output.say(f"{result.error_cut:.0%} of the calibrated base's hmean error is gone, in {result.seconds / 60:.1f} minutes")
+    output.say(
+        f"{result.error_cut:.0%} of the calibrated base's hmean error is gone, in {result.seconds / 60:.1f} minutes"
+    )
     output.say(f"bundle: {result.bundle.path}")
     output.say(f"report: {result.report}")
     output.next(f"ocrtune predict {result.bundle.path} IMAGE_OR_FOLDER --draw drawn")

@@ -21,7 +21,9 @@ ocrtune calibrate workdirs/exp_20261121_101500 pages/held_out --sizes 960,1280""
 def command(
     bundle: BundleArg,
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="Where the calibrated bundle goes; default: into BUNDLE itself.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the calibrated bundle goes; default: into BUNDLE itself.")
+    ] = None,
     sizes: Annotated[str, typer.Option(help="Lengths of the longer side to try, in pixels.")] = "736,960,1280,1600",
     json: Json = False,
 ) -> None:
@@ -73,7 +75,15 @@ def command(
     )
     output.table(
         f"fitted on {found.pages} pages",
-        ("longer side", "bin threshold", "box threshold", "unclip ratio", "hmean before", "hmean after", "95 % interval"),
+        (
+            "longer side",
+            "bin threshold",
+            "box threshold",
+            "unclip ratio",
+            "hmean before",
+            "hmean after",
+            "95 % interval",
+        ),
         [
             (
                 best.preprocess.size,

@@ -18,11 +18,16 @@ PageSize = Annotated[int, typer.Option(min=32, help="Longer side in pixels at wh
 Format = Annotated[str | None, typer.Option(help="icdar, paddle or json; default: as the data.")]
 
 
-@app.command("check", epilog="Examples:\n\nocrtune data check receipts/train --val receipts/val\n\nocrtune data check icdar:pages --fix")
+@app.command(
+    "check",
+    epilog="Examples:\n\nocrtune data check receipts/train --val receipts/val\n\nocrtune data check icdar:pages --fix",
+)
 def check(
     data: Data,
     val: Annotated[str | None, typer.Option(help="Validation data, to find pages that are in both.")] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Write mended labels beside the old ones, which stay untouched.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write mended labels beside the old ones, which stay untouched.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where --fix writes; default: DATA_fixed.")] = None,
     page_size: PageSize = 1280,
     json: Json = False,
@@ -56,7 +61,9 @@ def check(
     if fix:
         target = out or _beside(dataset.path, "fixed", dataset.format)
         if target.exists():
-            raise UsageError("the fixed labels would overwrite something", where=target, hint="name another place with --out")
+            raise UsageError(
+                "the fixed labels would overwrite something", where=target, hint="name another place with --out"
+            )
         known = set(reports[1].hashes) if len(reports) > 1 else set()
         pages = [p for p, digest in zip(reports[0].pages, reports[0].hashes, strict=True) if digest not in known]
         write_dataset(pages, dataset.format, target)
@@ -116,14 +123,20 @@ def split(
     for name, pages in zip(names, parts, strict=False):
         if not pages:
             continue
-        path = out / name if target_format == "icdar" else out / (f"{name}.json" if target_format == "json" else f"{name}.txt")
+        path = (
+            out / name
+            if target_format == "icdar"
+            else out / (f"{name}.json" if target_format == "json" else f"{name}.txt")
+        )
         if path.exists():
             raise UsageError("a part would overwrite something", where=path, hint="name another folder with --out")
         write_dataset(pages, target_format, path)
         written[name] = {"path": f"{target_format}:{path}", "pages": len(pages)}
         output.say(f"{name}: {len(pages)} pages, {target_format}:{path}")
     output.result(written)
-    output.next(f"ocrtune adapt {written['train']['path']}" + (f" --val {written['val']['path']}" if "val" in written else ""))
+    output.next(
+        f"ocrtune adapt {written['train']['path']}" + (f" --val {written['val']['path']}" if "val" in written else "")
+    )
 
 
 @app.command("convert", epilog="Example:\n\nocrtune data convert icdar:receipts/train --format paddle --out train.txt")

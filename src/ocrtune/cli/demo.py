@@ -15,7 +15,9 @@ EXAMPLES = "Example:\n\nocrtune demo --out demo_out --budget 8m"
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for data and result; emptied first if a demo made it.")] = Path("demo_out"),
+    out: Annotated[Path, typer.Option(help="Folder for data and result; emptied first if a demo made it.")] = Path(
+        "demo_out"
+    ),
     budget: Annotated[str, typer.Option(help="Time for everything.")] = "8m",
     json: Json = False,
 ) -> None:

@@ -12,7 +12,16 @@ from ocrtune.cli.options import Json
 NAME = "doctor"
 EXAMPLES = "Example:\n\nocrtune doctor --json"
 _PACKAGES = {
-    "base": ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "shapely", "pyclipper", "pydantic", "safetensors"),
+    "base": (
+        "numpy",
+        "opencv-python-headless",
+        "onnxruntime",
+        "onnx",
+        "shapely",
+        "pyclipper",
+        "pydantic",
+        "safetensors",
+    ),
     "train": ("torch", "lightning-fabric", "tensorboard"),
 }
 
@@ -45,7 +54,9 @@ def command(json: Json = False) -> None:
         facts |= {"device": device.type, "automatic precision": resolve_precision("auto", device)}
     facts["weights here"] = ", ".join(n for n in PUBLISHED if (cache_dir() / "bundles" / n).is_dir()) or "none yet"
     output.table("machine", ("what", "value"), [(key, value) for key, value in facts.items()])
-    output.result({"packages": {name: version for name, version, _ in rows}, "missing_extras": sorted(set(missing)), **facts})
+    output.result(
+        {"packages": {name: version for name, version, _ in rows}, "missing_extras": sorted(set(missing)), **facts}
+    )
     if missing:
         output.next(f"{sys.executable} -m pip install 'ocrtune[{sorted(set(missing))[0]}]'")
     else:

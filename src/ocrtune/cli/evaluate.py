@@ -34,8 +34,18 @@ def command(bundle: BundleArg, data: Data, json: Json = False) -> None:
     output.table(
         f"{resolved.path.name} on {score.pages} pages",
         ("precision", "recall", "hmean", "95 % interval", "mAP@0.5"),
-        [(f"{score.precision:.4f}", f"{score.recall:.4f}", f"{score.hmean:.4f}", f"{low:.4f} .. {high:.4f}", f"{score.map50:.4f}")],
+        [
+            (
+                f"{score.precision:.4f}",
+                f"{score.recall:.4f}",
+                f"{score.hmean:.4f}",
+                f"{low:.4f} .. {high:.4f}",
+                f"{score.map50:.4f}",
+            )
+        ],
     )
     settings = {**detector.thresholds.model_dump(), "preprocess": detector.preprocess.model_dump(mode="json")}
     output.result({"task": "detection", **score.as_dict(), "thresholds": settings})
-    output.next(f"ocrtune calibrate {bundle} OTHER_PAGES" if bundle.startswith("ppocr") else f"ocrtune predict {bundle} IMAGES")
+    output.next(
+        f"ocrtune calibrate {bundle} OTHER_PAGES" if bundle.startswith("ppocr") else f"ocrtune predict {bundle} IMAGES"
+    )

@@ -25,7 +25,9 @@ def command(
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Images and folders of images.")],
     format: Annotated[str, typer.Option(help="json, jsonl, icdar, paddle.")] = "json",
     draw: Annotated[Path | None, typer.Option(help="Folder for the pages with what was found drawn on.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl.")
+    ] = None,
 ) -> None:
     """Find the texts on images; boxes are in pixels of the image after its EXIF rotation.
 

@@ -25,7 +25,13 @@ def list_weights(json: Json = False) -> None:
         source = published.wheel.requirement
         rows.append((published.name, published.arch, source, published.licence, "yes" if here else "no"))
         entries.append(
-            {"name": published.name, "arch": published.arch, "source": source, "sha256": published.sha256, "cached": here}
+            {
+                "name": published.name,
+                "arch": published.arch,
+                "source": source,
+                "sha256": published.sha256,
+                "cached": here,
+            }
         )
     output.table("published models", ("name", "network", "package", "licence", "here"), rows)
     output.result({"weights": entries})
@@ -33,7 +39,9 @@ def list_weights(json: Json = False) -> None:
 
 
 @app.command("get", epilog="Example:\n\nocrtune weights get ppocrv4-mobile-det ppocrv6-small-det")
-def get(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names from the list.")], json: Json = False) -> None:
+def get(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names from the list.")], json: Json = False
+) -> None:
     """Fetch published models into the cache, so that everything later works offline."""
     from ocrtune.weights.registry import published_bundle
 

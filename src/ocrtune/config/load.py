@@ -97,7 +97,9 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if values is None:
         return {}, {}
     if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
-        raise ConfigError("the configuration is no mapping of sections", where=path, expected="model: {...}\ndata: {...}")
+        raise ConfigError(
+            "the configuration is no mapping of sections", where=path, expected="model: {...}\ndata: {...}"
+        )
     return values, dict(_lines(root, path))
 
 
@@ -152,6 +154,7 @@ def _names_at(location: list[str]) -> list[str]:
     section: type[BaseModel] = TrainConfig
     for name in location:
         annotation = section.model_fields[name].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
         section = annotation
     return list(section.model_fields)

@@ -36,7 +36,8 @@ class ModelConfig(Section):
         "ppocrv4-mobile-det", description="registered name, bundle, run, or weight file; null: fresh weights"
     )
     form: Literal["auto", "deployed", "training"] = Field(
-        "auto", description="train the folded network, or the one with branches and normalisation; auto: as the weights are"
+        "auto",
+        description="train the folded network, or the one with branches and normalisation; auto: as the weights are",
     )
 
 
@@ -58,7 +59,9 @@ class DataConfig(Section):
 class InputConfig(Section):
     """At which size pages are seen."""
 
-    page_size: int | Auto = Field("auto", description="longer side of a page in pixels when it is read; auto: from the base")
+    page_size: int | Auto = Field(
+        "auto", description="longer side of a page in pixels when it is read; auto: from the base"
+    )
     view_size: int = Field(640, ge=64, multiple_of=32, description="side of the square views that are trained on")
 
 
@@ -71,7 +74,9 @@ class TargetSpec(Section):
     threshold_min: float = Field(0.3, ge=0, le=1, description="lowest value of the threshold map")
     threshold_max: float = Field(0.7, ge=0, le=1, description="highest value of the threshold map")
     gap_weight: float = Field(4.0, ge=0, description="extra weight of the gaps between neighbouring texts")
-    drawing: Literal["subpixel", "whole"] = Field("subpixel", description="whole: whole pixels, as PaddleOCR draws them")
+    drawing: Literal["subpixel", "whole"] = Field(
+        "subpixel", description="whole: whole pixels, as PaddleOCR draws them"
+    )
 
     @field_validator("shrink_ratio")
     @classmethod
@@ -91,7 +96,9 @@ class LossSpec(Section):
 
     main: Literal["dice", "dice-focal", "bce", "bce-dice"] = Field("bce-dice", description="loss of the shrink map")
     alpha: float = Field(1.0, ge=0, description="weight of the shrink map's loss")
-    beta: float = Field(0.0, ge=0, description="weight of the threshold map's loss; 0 with gamma 0: no threshold branch")
+    beta: float = Field(
+        0.0, ge=0, description="weight of the threshold map's loss; 0 with gamma 0: no threshold branch"
+    )
     gamma: float = Field(0.0, ge=0, description="weight of the binary map's loss")
     ohem_ratio: float = Field(3.0, gt=0, description="bce: hardest negatives that count, per positive pixel")
     focal_alpha: float = Field(0.25, description="dice-focal: weight of positives")
@@ -125,7 +132,9 @@ class AugmentConfig(Section):
 class OptimizerConfig(Section):
     """How weights move."""
 
-    type: Literal["AdamW", "Adam", "SGD"] = Field("AdamW", description="AdamW decouples weight decay; SGD has momentum 0.9")
+    type: Literal["AdamW", "Adam", "SGD"] = Field(
+        "AdamW", description="AdamW decouples weight decay; SGD has momentum 0.9"
+    )
     lr: float | Auto = Field("auto", description="peak learning rate; auto: from the effective batch")
     weight_decay: float = Field(1e-4, ge=0, description="not on biases, scales and normalisation")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the whole gradient; null: unlimited")

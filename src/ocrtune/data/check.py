@@ -128,7 +128,7 @@ def check_dataset(
 
 def find_leaks(train: CheckReport, val: CheckReport) -> list[Finding]:
     """Pages of the validation data whose pixels are also in the training data."""
-    known = {digest: page for digest, page in zip(train.hashes, train.pages, strict=True)}
+    known = dict(zip(train.hashes, train.pages, strict=True))
     return [
         Finding(
             "leak",
@@ -171,9 +171,7 @@ def _check_page(page: Page, page_size: int) -> tuple[Page | None, str | None, li
     return page.with_regions(regions), content_hash(image), findings
 
 
-def _check_region(
-    region: TextRegion, width: int, height: int, scale: float
-) -> tuple[TextRegion | None, list[Finding]]:
+def _check_region(region: TextRegion, width: int, height: int, scale: float) -> tuple[TextRegion | None, list[Finding]]:
     where, polygon = region.source or "", region.polygon
     name = f"'{region.text[:30]}'" if region.text else "the region"
     findings: list[Finding] = []
@@ -187,7 +185,9 @@ def _check_region(
     low, high = polygon.min(axis=0), polygon.max(axis=0)
     if (high <= 0).any() or low[0] >= width or low[1] >= height:
         found(
-            "polygon-outside", "error", f"lies outside the image of {width}x{height} pixels: {_box(polygon)}",
+            "polygon-outside",
+            "error",
+            f"lies outside the image of {width}x{height} pixels: {_box(polygon)}",
             "drops the region",
         )
         return None, findings
@@ -206,7 +206,9 @@ def _check_region(
         polygon = clockwise_from_top_left(polygon)
     if (low < -_SLACK).any() or high[0] > width + _SLACK or high[1] > height + _SLACK:
         found(
-            "polygon-over-border", "warning", f"reaches over the border of the image ({width}x{height}): {_box(polygon)}",
+            "polygon-over-border",
+            "warning",
+            f"reaches over the border of the image ({width}x{height}): {_box(polygon)}",
             "moves the points to the border",
         )
         polygon = np.clip(polygon, 0, (width, height)).astype(np.float32)
@@ -215,7 +217,8 @@ def _check_region(
     sides = cv2.minAreaRect(polygon)[1]
     if not region.ignore and min(sides) * scale < _LEARNABLE_SIDE:
         found(
-            "text-too-small", "warning",
+            "text-too-small",
+            "warning",
             f"is only {min(sides) * scale:.1f} pixels high at the training size and leaves nothing when shrunk",
         )
     return replace(region, polygon=polygon), findings
@@ -258,7 +261,9 @@ def _whole_set(report: CheckReport) -> Iterable[Finding]:
     if not report.total_pages:
         yield Finding("no-pages", "error", "there is not a single labelled page", report.dataset)
     elif report.pages and report.regions == report.ignored:
-        what = "no text is labelled at all" if not report.regions else f"all {report.regions} texts are marked as ignored"
+        what = (
+            "no text is labelled at all" if not report.regions else f"all {report.regions} texts are marked as ignored"
+        )
         yield Finding("nothing-to-learn", "error", f"{what}: there is nothing to learn", report.dataset)
 
 

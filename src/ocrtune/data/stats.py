@@ -14,9 +14,7 @@ from ocrtune.page import Page
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
-def dataset_stats(
-    pages: Sequence[Page], page_size: int, each: Callable[[], None] = lambda: None
-) -> dict[str, Any]:
+def dataset_stats(pages: Sequence[Page], page_size: int, each: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Counts and percentiles (5, 25, 50, 75, 95) over all pages.
 
     Args:

@@ -26,7 +26,7 @@ def error_kinds(pages: Iterable[tuple[Page, Page, PageMatch]]) -> Counter[str]:
     A text counts as touched by a box that covers 30 % of it, as covered at 50 %; a box with less than 20 % of its area
     on labelled texts is extra.
     """
-    counts: Counter[str] = Counter({kind: 0 for kind in KINDS})
+    counts: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
     for page, prediction, match in pages:
         counts.update(_page_errors(page, prediction, match))
     return counts

@@ -54,7 +54,10 @@ def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str,
     weights = {level: spec.auxiliary[level] for level in output.auxiliary if spec.auxiliary.get(level)}
     if weights:
         parts["auxiliary"] = sum(
-            (w * maps_loss(probabilities(output.auxiliary[level]), targets, spec)["loss"] for level, w in weights.items()),
+            (
+                w * maps_loss(probabilities(output.auxiliary[level]), targets, spec)["loss"]
+                for level, w in weights.items()
+            ),
             start=torch.zeros((), device=targets.shrink_map.device),
         )
         parts["loss"] = parts["loss"] + parts["auxiliary"]

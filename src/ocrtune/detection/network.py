@@ -188,5 +188,3 @@ def inference_form(model: DBDetector) -> DBDetector:
     folded = deployed(model).float()
     folded.head.drop_training_branches()
     return folded
-
-

@@ -30,9 +30,7 @@ class PageScale:
         return self.preprocess.input_size(width, height)[0] / width
 
 
-def augmentation(
-    config: AugmentConfig, preprocess: DetectionPreprocess, view_size: int
-) -> Transform:
+def augmentation(config: AugmentConfig, preprocess: DetectionPreprocess, view_size: int) -> Transform:
     """The transform from a page to a square view of ``view_size`` pixels."""
     transforms: list[Transform] = [
         RandomView(

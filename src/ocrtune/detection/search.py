@@ -17,6 +17,8 @@ from ocrtune.runtime.preprocess import DetectionPreprocess
 
 Counts: TypeAlias = npt.NDArray[np.float64]
 """float64 [pages, 3]: matched, predictions, labels."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """The values that are tried; all combinations."""
@@ -25,7 +27,17 @@ class Grid:
     box_thresh: tuple[float, ...] = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
     unclip_ratio: tuple[float, ...] = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 2.3)
 
+    def around(self, thresholds: DetectionThresholds, bin_reach: float = 0.1, unclip_reach: float = 0.25) -> Grid:
+        """The part of this grid that lies near fitted thresholds; the box threshold stays free, it costs nothing."""
+        return Grid(
+            tuple(v for v in self.bin_thresh if abs(v - thresholds.bin_thresh) <= bin_reach + 1e-9),
+            self.box_thresh,
+            tuple(v for v in self.unclip_ratio if abs(v - thresholds.unclip_ratio) <= unclip_reach + 1e-9),
+        )
 
+
+COARSE_GRID = Grid((0.15, 0.25, 0.35, 0.5), Grid.box_thresh, (1.0, 1.2, 1.4, 1.6, 1.9, 2.3))
+"""For comparing input sizes; `Grid.around` then refines the best."""
 QUICK_GRID = Grid((0.2, 0.3, 0.4, 0.5), (0.4, 0.5, 0.55, 0.6, 0.65, 0.7), (1.0, 1.2, 1.4, 1.6, 1.9))
 """For looking often during training."""
 

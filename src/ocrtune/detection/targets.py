@@ -234,4 +234,4 @@ class _Coverage:
     def average(self) -> Map:
         height, width = self._canvas.shape
         size = (width // _SUPERSAMPLING, height // _SUPERSAMPLING)
-        return np.asarray(cv2.resize(self._canvas, size, interpolation=cv2.INTER_AREA), np.float32) / 255
+        return np.asarray(cv2.resize(self._canvas, size, interpolation=cv2.INTER_AREA) / np.float32(255), np.float32)

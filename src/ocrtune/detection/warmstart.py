@@ -43,9 +43,7 @@ class BaseFit:
     temperature: float
 
 
-def fit_base(
-    model: DBDetector, views: Sequence[View], preprocess: DetectionPreprocess, spec: TargetSpec
-) -> BaseFit:
+def fit_base(model: DBDetector, views: Sequence[View], preprocess: DetectionPreprocess, spec: TargetSpec) -> BaseFit:
     """Compare a base model's maps with shrink maps of several ratios on labelled views.
 
     Args:

@@ -26,7 +26,7 @@ def detector_onnx(model: nn.Module) -> bytes:
         torch.onnx.export(
             model.cpu().eval(),
             (torch.zeros(1, 3, 64, 96),),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # file-like objects are documented for this exporter
             dynamo=False,
             input_names=["input"],
             output_names=["prob"],

@@ -40,7 +40,8 @@ def _replace(module: nn.Module) -> None:
 def bn_scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Batch normalisation in eval mode as y = scale * x + shift, float [C] each."""
     mean, var = bn.running_mean, bn.running_var
-    assert mean is not None and var is not None
+    assert mean is not None
+    assert var is not None
     scale = bn.weight / torch.sqrt(var + bn.eps)
     return scale, bn.bias - mean * scale
 
@@ -58,7 +59,8 @@ def deconv_bn_to_deconv(deconv: nn.ConvTranspose2d, bn: nn.BatchNorm2d) -> nn.Co
     """The same for a transposed convolution (whose output channels are the second axis; groups = 1)."""
     scale, shift = bn_scale_and_shift(bn)
     result = copy.deepcopy(deconv)
-    assert deconv.bias is not None and result.bias is not None
+    assert deconv.bias is not None
+    assert result.bias is not None
     result.weight.copy_(deconv.weight * scale[None, :, None, None])
     result.bias.copy_(shift + deconv.bias * scale)
     return result

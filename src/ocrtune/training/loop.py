@@ -178,8 +178,11 @@ class Trainer:
             save_atomically(plain_tensors(self._raw.state_dict()), self.folder / FINAL)
             log.line(
                 f"done after {self.state.step} steps"
-                + (f"; best {self.config.early_stopping.monitor} {self.state.best:.4f} after step {self.state.best_step}"
-                   if self.state.best is not None else "")
+                + (
+                    f"; best {self.config.early_stopping.monitor} {self.state.best:.4f} after step {self.state.best_step}"
+                    if self.state.best is not None
+                    else ""
+                )
             )
         return self.state
 

@@ -29,7 +29,11 @@ _RENAMES = (
 _ALLOWED = {
     ("collections", "OrderedDict"),
     ("_codecs", "encode"),
-    *((core, name) for core in ("numpy.core.multiarray", "numpy._core.multiarray") for name in ("_reconstruct", "scalar")),
+    *(
+        (core, name)
+        for core in ("numpy.core.multiarray", "numpy._core.multiarray")
+        for name in ("_reconstruct", "scalar")
+    ),
     *(("numpy", name) for name in ("ndarray", "dtype")),
     *((core, "_frombuffer") for core in ("numpy.core.numeric", "numpy._core.numeric")),
 }
@@ -38,8 +42,10 @@ _ALLOWED = {
 class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _ALLOWED:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name) if "core" in module else (
-                super().find_class(module, name)
+            return (
+                super().find_class(module.replace("numpy.core", "numpy._core"), name)
+                if "core" in module
+                else (super().find_class(module, name))
             )
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a weight file has no use for")
 
@@ -63,13 +69,19 @@ def read_pdparams(path: Path) -> dict[str, npt.NDArray[Any]]:
     return {name: value for name, value in content.items() if name != _INTERNAL_NAMES and isinstance(value, np.ndarray)}
 
 
+def torch_name(name: str) -> str:
+    """A tensor's name in our networks for its name in Paddle's."""
+    for pattern, replacement in _RENAMES:
+        name = pattern.sub(replacement, name)
+    return name
+
+
 def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
     """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32."""
     linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     result = {}
-    for name, value in state.items():
-        for pattern, replacement in _RENAMES:
-            name = pattern.sub(replacement, name)
+    for paddle_name, value in state.items():
+        name = torch_name(paddle_name)
         array = value.astype(np.float32) if value.dtype == np.float16 else value
         result[name] = torch.from_numpy(np.ascontiguousarray(array.T if name in linear else array))
     return result

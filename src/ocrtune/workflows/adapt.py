@@ -146,7 +146,9 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
     base = resolve_bundle(request.base)
     detector = load_detector(base)
     shipped = evaluate_detector(detector, parts.report, console.bar("the base as published", len(parts.report)))
-    console.say(f"base as published: hmean {shipped.score.hmean:.4f} on {len(parts.report)} pages that nothing is fitted to")
+    console.say(
+        f"base as published: hmean {shipped.score.hmean:.4f} on {len(parts.report)} pages that nothing is fitted to"
+    )
     started = time.monotonic()
     before = _calibrate(base, parts.holdout, console)
     calibration_seconds = time.monotonic() - started
@@ -200,7 +202,9 @@ def _claim(folder: Path, request: AdaptRequest) -> bool:
         if same and not (folder / "report.html").is_file():
             return True
         raise DataError(
-            "the output folder holds the result of another job" if not same else "the output folder holds a finished job",
+            "the output folder holds the result of another job"
+            if not same
+            else "the output folder holds a finished job",
             where=folder,
             hint="choose another folder with --out, or delete this one",
         )
@@ -298,9 +302,7 @@ def _calibrate(bundle: Bundle, pages: Sequence[Page], console: Console) -> Calib
     return found
 
 
-def _config(
-    request: AdaptRequest, parts: _Parts, before: Calibration, seconds: float, console: Console
-) -> TrainConfig:
+def _config(request: AdaptRequest, parts: _Parts, before: Calibration, seconds: float, console: Console) -> TrainConfig:
     """The training configuration, with as many steps as the time allows."""
     values: dict[str, Any] = {
         "model": {"pretrained": request.base},

@@ -106,7 +106,11 @@ def steps_within(seconds: float, step: float, config: TrainConfig, evaluation: f
     usable = seconds * _MARGIN
     steps = int(usable / step)
     for _ in range(3):  # the number of evaluations depends on the number of steps
-        plan = make_plan(config.model_copy(update={"schedule": config.schedule.model_copy(update={"steps": max(1, steps)})}), pages, 1)
+        plan = make_plan(
+            config.model_copy(update={"schedule": config.schedule.model_copy(update={"steps": max(1, steps)})}),
+            pages,
+            1,
+        )
         steps = int((usable - evaluation * len(plan.eval_steps)) / step)
     if steps < MIN_STEPS:
         needed = (MIN_STEPS * step + evaluation) / _MARGIN

@@ -128,7 +128,12 @@ def run_pages(config: TrainConfig) -> tuple[list[Page], list[Page]]:
 
 
 def train_detector(
-    config: TrainConfig, folder: Path, *, resume: bool = False, console: Console | None = None, resume_command: str | None = None
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+    resume_command: str | None = None,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -202,8 +207,8 @@ def _notes(task: DetectionTask, base: float | None, score: DetectionScore, stopp
     if task.base_fit is not None:
         fit = task.base_fit
         notes.append(
-            f"The base's maps agree best with a shrink ratio of {fit.shrink_ratio} (dice {fit.dice_by_ratio[fit.shrink_ratio]:.3f}); "
-            f"training used {task.resolved.config.targets.shrink_ratio}."
+            f"The base's maps agree best with a shrink ratio of {fit.shrink_ratio} "
+            f"(dice {fit.dice_by_ratio[fit.shrink_ratio]:.3f}); training used {task.resolved.config.targets.shrink_ratio}."
         )
         total = task.resolved.config.targets.total_epoch
         if total is not None:
@@ -287,5 +292,3 @@ def write_train_report(
         next_command=f"ocrtune eval {outcome.folder} PATH/TO/OTHER/PAGES",
     )
     write_report(report, outcome.folder / "report.html")
-
-

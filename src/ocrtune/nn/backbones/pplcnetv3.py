@@ -121,11 +121,11 @@ class PPLCNetV3Det(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """float [N, 3, H, W], H and W multiples of 32 -> four maps at strides 4, 8, 16, 32."""
-        x = self.blocks2(self.conv1(x))
-        maps = []
-        for blocks in (self.blocks3, self.blocks4, self.blocks5, self.blocks6):
-            x = blocks(x)
+        x, maps = self.conv1(x), []
+        for name in _DET_BLOCKS:
+            x = self.get_submodule(name)(x)
             maps.append(x)
+        del maps[0]  # stride 2
         return [layer(m) for layer, m in zip(self.layer_list, maps, strict=True)]
 
 

@@ -126,8 +126,8 @@ class PPLCNetV4Det(nn.Module):
         """float [N, 3, H, W], H and W multiples of 32 -> four maps at strides 4, 8, 16, 32."""
         x = self.stem(x)
         maps = []
-        for blocks in (self.blocks_s1, self.blocks_s2, self.blocks_s3, self.blocks_s4):
-            x = blocks(x)
+        for stage in range(1, 5):
+            x = self.get_submodule(f"blocks_s{stage}")(x)
             maps.append(x)
         return maps
 

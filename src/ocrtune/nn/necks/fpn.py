@@ -94,9 +94,7 @@ class DilatedReparam(nn.Module):
         self.branches = ((5, 1), (3, 2), (3, 3))  # kernel, dilation
         for kernel, dilation in self.branches:
             pad = (kernel - 1) * dilation // 2
-            conv = nn.Conv2d(
-                channels, channels, kernel, padding=pad, dilation=dilation, groups=channels, bias=False
-            )
+            conv = nn.Conv2d(channels, channels, kernel, padding=pad, dilation=dilation, groups=channels, bias=False)
             self.add_module(f"dil_conv_k{kernel}_{dilation}", conv)
             self.add_module(f"dil_bn_k{kernel}_{dilation}", nn.BatchNorm2d(channels))
 
@@ -139,7 +137,5 @@ class RepLKFPN(nn.Module):
         """Four maps at strides 4..32 -> float [N, out, H/4, W/4] and the pyramid's maps at strides 4, 8, 16."""
         c5, c4, c3, c2 = (self.ins_conv[i](maps[i]) for i in (3, 2, 1, 0))
         fused = top_down(c2, c3, c4, c5)
-        p5, p4, p3, p2 = (
-            self.inp_conv_se[i](self.inp_conv_pw[i](self.inp_conv_dw[i](fused[i]))) for i in (3, 2, 1, 0)
-        )
+        p5, p4, p3, p2 = (self.inp_conv_se[i](self.inp_conv_pw[i](self.inp_conv_dw[i](fused[i]))) for i in (3, 2, 1, 0))
         return concatenated(p2, p3, p4, p5), list(fused[:3])

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-ROOT = Path(__file__).parent.parent
-FOLDER = Path(os.environ.get("OCRTUNE_GOLDEN", ROOT.parent / "shared" / "golden"))
+from ocrtune.detection.model import DBDetector, build_detector
+from ocrtune.weights.paddle import to_torch
+from support.paths import GOLDEN, need
+
+DETECTORS = {
+    "v4_mobile_det": "db_pplcnetv3_mobile",
+    "v6_small_det": "db_pplcnetv4_small",
+    "v20_server_det": "db_resnet18_vd",
+}
 
 
 def load_json(name: str) -> Any:
-    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return json.loads(need(GOLDEN / name).read_text(encoding="utf-8"))
 
 
 def load_arrays(name: str) -> dict[str, npt.NDArray[Any]]:
-    with np.load(FOLDER / name) as archive:
+    with np.load(need(GOLDEN / name)) as archive:
         return {key: archive[key] for key in archive.files}
 
 
@@ -36,8 +42,21 @@ def generated_state(model: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]
     state = {}
     for key, (shape, _kind, draw, add, mul) in model["weights"].items():
         rng = stream(model["seed"], key)
-        values = rng.random(shape, dtype=np.float32) if draw == "uniform" else rng.standard_normal(shape, np.float32)
+        values = rng.random(shape, np.float32) if draw == "uniform" else rng.standard_normal(shape, np.float32)
         state[key] = np.asarray(np.float32(add) + np.float32(mul) * values, np.float32)
         digest.update(np.ascontiguousarray(state[key]).tobytes())
     assert digest.hexdigest() == model["sha256_of_all_generated_tensors"], "the generator rule was not followed"
     return state
+
+
+def golden_detector(name: str, model: dict[str, Any]) -> DBDetector:
+    """One of the networks with its generated weights; every tensor has to find its place."""
+    network = build_detector(DETECTORS[name])
+    result = network.load_state_dict(to_torch(generated_state(model), network), strict=False)
+    assert not result.unexpected_keys
+    assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
+    return network
+
+
+def tensor(array: npt.NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(array, np.float32))
