@@ -42,7 +42,9 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, name: str, 
     folder = tmp_path_factory.mktemp("texts")
     image = save_image(folder / "a.png", 8, 8)
     ignore = text in ("###", "*")
-    write_dataset([Page(image, [TextRegion(as_polygon([(0, 0), (5, 0), (5, 5), (0, 5)]), text)])], name, target(folder, name))
+    write_dataset(
+        [Page(image, [TextRegion(as_polygon([(0, 0), (5, 0), (5, 5), (0, 5)]), text)])], name, target(folder, name)
+    )
     region = read_dataset(f"{name}:{target(folder, name)}")[0].regions[0]
     assert region.ignore == ignore
     if not ignore:
@@ -60,7 +62,9 @@ def test_real_receipts_and_scene_text(receipts: Path, scene_text: Path) -> None:
 def test_paired_folders_with_bom_crlf_and_commas(tmp_path: Path) -> None:
     save_image(tmp_path / "img" / "a.png")
     (tmp_path / "box").mkdir()
-    (tmp_path / "box" / "a.csv").write_bytes("\ufeff1,2,30,2,30,12,1,12,A, B, C\r\n\r\n4,20,30,20,30,32,4,32,###\r\n".encode())
+    (tmp_path / "box" / "a.csv").write_bytes(
+        "\ufeff1,2,30,2,30,12,1,12,A, B, C\r\n\r\n4,20,30,20,30,32,4,32,###\r\n".encode()
+    )
     page = read_dataset(str(tmp_path))[0]
     assert [r.text for r in page.regions] == ["A, B, C", None]
     assert page.regions[1].ignore

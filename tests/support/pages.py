@@ -17,7 +17,9 @@ def save_image(path: Path, width: int = 160, height: int = 120, seed: int = 0) -
     return path
 
 
-def rectangle(x0: float, y0: float, x1: float, y1: float, text: str | None = "text", ignore: bool = False) -> TextRegion:
+def rectangle(
+    x0: float, y0: float, x1: float, y1: float, text: str | None = "text", ignore: bool = False
+) -> TextRegion:
     return TextRegion(as_polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]), text, ignore)
 
 

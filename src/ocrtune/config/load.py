@@ -131,7 +131,8 @@ def _put(values: dict[str, Any], key: str, value: Any, override: str) -> None:
 
 
 def _as_config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
     where = f"{origins[key]}: {key}" if key in origins else key or None
