@@ -16,6 +16,7 @@ from ocrtune.bundle import Bundle, sha256
 from ocrtune.detection.model import DETECTORS, DBDetector, build_detector
 from ocrtune.errors import BundleError, ConfigError
 from ocrtune.nn.fuse import deployed
+from ocrtune.weights.download import download, is_url
 from ocrtune.weights.onnx_graph import load_graph_weights
 from ocrtune.weights.paddle import read_pdparams, to_torch
 from ocrtune.weights.registry import PUBLISHED, resolve_bundle
@@ -46,8 +47,8 @@ def load_network(pretrained: str | None, arch: str = "auto", form: str = "auto")
     """Build a detector and fill it.
 
     Args:
-        pretrained: bundle, run, registered name, or path of ``.onnx``, ``.pdparams``, ``.safetensors``, ``.pth``; None
-            for fresh weights in training form.
+        pretrained: bundle, run, registered name, or path or web address (``#sha256=...`` behind it is checked) of a
+            ``.onnx``, ``.pdparams``, ``.safetensors`` or ``.pth`` file; None for fresh weights in training form.
         arch: key of `DETECTORS`; ``auto`` finds the one that the weights fit.
         form: ``deployed`` or ``training``; ``auto`` takes the form of the weights. Folded weights cannot be unfolded.
 
@@ -60,7 +61,7 @@ def load_network(pretrained: str | None, arch: str = "auto", form: str = "auto")
             raise ConfigError("fresh weights need a network", where="model.arch", expected=", ".join(sorted(DETECTORS)))
         model = build_detector(arch)
         return _in_form(Network(model, arch, "training", {"name": "fresh weights"}), form)
-    path = Path(pretrained)
+    path = download(pretrained) if is_url(pretrained) else Path(pretrained)
     if path.is_file():
         return _in_form(_from_file(path, arch), form)
     if path.suffix in (".onnx", ".pdparams", ".safetensors", ".pth") and pretrained not in PUBLISHED:
@@ -98,8 +99,12 @@ def _from_file(path: Path, arch: str) -> Network:
             if path.suffix == ".onnx":
                 return Network(_from_onnx(path, name), name, "deployed", provenance)
             model = build_detector(name)
-            fill(model, _file_tensors(path, model), path)
-            return Network(model, name, "training", provenance)
+            tensors = _file_tensors(path, model)
+            folded = not any(key.endswith("running_var") for key in tensors)
+            if folded:
+                model = deployed(model)
+            fill(model, tensors, path)
+            return Network(model, name, "deployed" if folded else "training", provenance)
         except BundleError as error:
             if len(candidates) == 1 or "architecture" not in (error.hint or ""):
                 raise

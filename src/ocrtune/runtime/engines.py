@@ -38,6 +38,8 @@ class OnnxEngine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.log_severity_level = 3
+        # the last level's blocked layout sums global averages less exactly (1e-3 on large white pages) and gains nothing
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         try:
             self._session = ort.InferenceSession(
                 str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
