@@ -23,7 +23,7 @@ from ocrtune.runtime.preprocess import Batch, DetectionPreprocess
 
 MIN_PAGES = 8
 MIN_REGIONS = 50
-PAGE_SIZES = (736, 960, 1280, 1600)
+PAGE_SIZES = (960, 1120, 1280, 1440, 1600)
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,9 @@ from ocrtune.workflows.train import (
     worst_pages,
 )
 
-PAGE_SIZES = (960, 1280, 1600)
 HOLDOUT = 0.15
 MAX_HOLDOUT = 40
+EVALS = 6
 _RESERVE = 25.0  # seconds for export, gate and report
 _ARGUMENTS = "adapt.json"
 
@@ -291,7 +291,7 @@ def _calibrate(bundle: Bundle, pages: Sequence[Page], console: Console) -> Calib
         pages,
         preprocess,
         thresholds,
-        size_options(preprocess, PAGE_SIZES),
+        size_options(preprocess),
         progress=lambda line: console.say(f"  calibration: {line}"),
     )
     best = found.best
@@ -308,6 +308,7 @@ def _config(request: AdaptRequest, parts: _Parts, before: Calibration, seconds: 
         "model": {"pretrained": request.base},
         "data": {"train": f"json:{parts.train_file}", "val": f"json:{parts.holdout_file}"},
         "input": {"page_size": before.best.preprocess.size},
+        "trainer": {"evals": EVALS},
     }
     loaded = load_config(None, (*_flat(values), *request.overrides))
     config = loaded.config

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ocrtune.data.formats import read_dataset
+from ocrtune.page import read_image
+from support.pages import sample_pages, save_image, write_paired
+from support.paths import ROOT
+from support.runs import OCRTUNE, ocrtune, quiet_environment, small_dataset
+
+VERBS = (
+    "demo",
+    "adapt",
+    "train",
+    "eval",
+    "calibrate",
+    "export",
+    "predict",
+    "doctor",
+    "bench",
+    "data",
+    "weights",
+    "config",
+)
+BASE = "ppocrv4-mobile-det"
+
+
+def fails(code: int, *arguments: object, says: str) -> str:
+    """Run a command that must fail with one clear error; returns what it said."""
+    done = ocrtune(*arguments, check=False)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert "internal error" not in done.stderr
+    assert says in done.stderr, done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def receipts_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    small_dataset(folder, pages=9, seed=4)
+    return folder
+
+
+def best_of(runs: int, command: list[str]) -> float:
+    times = []
+    for _ in range(runs):
+        started = time.monotonic()
+        subprocess.run(command, capture_output=True, check=True, env=quiet_environment())
+        times.append(time.monotonic() - started)
+    return min(times)
+
+
+def test_start_is_fast_and_without_torch() -> None:
+    check = "import sys, ocrtune, ocrtune.cli.main; assert not {'torch', 'onnxruntime', 'cv2'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+    bare = best_of(3, [sys.executable, "-c", "pass"])
+    assert best_of(3, [sys.executable, "-c", "import ocrtune"]) - bare < 0.3
+    assert best_of(3, [*OCRTUNE, "--help"]) < 0.6
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb(verb: str) -> None:
+    shown = ocrtune(verb, "--help").stdout
+    assert "Usage:" in shown
+    if verb not in ("data", "weights", "config"):
+        assert f"ocrtune {verb}" in shown.split("Usage:")[1].split("\n", 1)[1], "an example belongs to every verb"
+
+
+def test_evaluation_and_prediction_work_without_torch(tmp_path: Path, receipts_set: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')", encoding="utf-8")
+    environment = {**quiet_environment(), "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])}
+    image = next((receipts_set / "images").iterdir())
+    for command in (["eval", BASE, str(receipts_set), "--json"], ["predict", BASE, str(image)], ["doctor"]):
+        subprocess.run([*OCRTUNE, *command], check=True, env=environment, capture_output=True)
+    done = subprocess.run(
+        [*OCRTUNE, "demo"], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 3
+    assert "ocrtune[train]" in done.stderr
+
+
+def test_eval_prints_one_json_object(receipts_set: Path) -> None:
+    shown = json.loads(ocrtune("eval", BASE, receipts_set, "--json").stdout)
+    assert {"task", "pages", "precision", "recall", "hmean", "hmean_ci95", "map50", "thresholds"} == set(shown)
+    assert shown["pages"] == 9
+    assert 0.5 < shown["hmean"] <= 1
+    assert shown["hmean_ci95"][0] <= shown["hmean"] <= shown["hmean_ci95"][1]
+
+
+def test_predict_writes_every_format_and_draws(tmp_path: Path, receipts_set: Path) -> None:
+    images = receipts_set / "images"
+    shown = json.loads(ocrtune("predict", BASE, next(images.iterdir()), "--draw", tmp_path / "drawn").stdout)
+    assert {"image", "width", "height", "regions"} == set(shown)
+    assert shown["regions"]
+    assert set(shown["regions"][0]) == {"polygon", "score"}
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    assert read_image(drawn).shape[:2] == (shown["height"], shown["width"])
+    lines = ocrtune("predict", BASE, images, "--format", "jsonl").stdout.splitlines()
+    assert [Path(json.loads(line)["image"]).name for line in lines] == sorted(p.name for p in images.iterdir())
+    for name, target in (("icdar", tmp_path / "icdar"), ("paddle", tmp_path / "Label.txt")):
+        ocrtune("predict", BASE, images, "--format", name, "--out", target)
+        assert len(read_dataset(f"{name}:{target}")) == 9
+    fails(2, "predict", BASE, images, "--format", "icdar", says="--out")
+    fails(2, "predict", BASE, images, "--format", "csv", says="expected: json")
+
+
+def test_one_broken_image_harms_no_other(tmp_path: Path) -> None:
+    save_image(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"broken")
+    save_image(tmp_path / "c.png", seed=2)
+    done = ocrtune("predict", BASE, tmp_path, "--format", "jsonl", check=False)
+    assert done.returncode == 1
+    assert [Path(json.loads(line)["image"]).name for line in done.stdout.splitlines()] == ["a.png", "c.png"]
+    assert "b.png" in done.stderr
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (10000, 40), (10000, 7000), (3, 900)])
+def test_images_of_odd_sizes(tmp_path: Path, width: int, height: int) -> None:
+    image = np.full((height, width, 3), 255, np.uint8)
+    if min(width, height) > 1000:
+        cv2.putText(image, "LARGE TEXT", (1500, 4000), cv2.FONT_HERSHEY_SIMPLEX, 30, (0, 0, 0), 60)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    shown = json.loads(ocrtune("predict", BASE, tmp_path / "a.png").stdout)
+    assert (shown["width"], shown["height"]) == (width, height)
+    for region in shown["regions"]:
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in region["polygon"])
+    assert bool(shown["regions"]) == (min(width, height) > 1000)
+
+
+def test_check_finds_fixes_and_says(tmp_path: Path) -> None:
+    write_paired(tmp_path / "set", sample_pages(tmp_path / "images", 3))
+    label = tmp_path / "set" / "box" / "page_1.csv"
+    label.write_text(label.read_text(encoding="utf-8") + "garbage\n5,5,90,30,90,5,5,30,crossing\n", encoding="utf-8")
+    before = label.read_bytes()
+    done = ocrtune("data", "check", tmp_path / "set", "--json", check=False)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)["datasets"][0]
+    assert report["counts"] == {"label-unreadable": 1, "polygon-crossing": 1}
+    assert {finding["where"] for finding in report["findings"]} == {f"{label}:4", f"{label}:5"}
+    ocrtune("data", "check", tmp_path / "set", "--fix", check=False)
+    assert label.read_bytes() == before
+    ocrtune("data", "check", f"icdar:{tmp_path / 'set_fixed'}")
+    fails(2, "data", "check", tmp_path / "set", "--fix", says="overwrite")
+
+
+def test_stats_split_convert_and_show(tmp_path: Path, receipts_set: Path) -> None:
+    assert json.loads(ocrtune("data", "stats", receipts_set, "--json").stdout)["pages"] == 9
+    parts = json.loads(ocrtune("data", "split", receipts_set, "--out", tmp_path / "parts", "--json").stdout)
+    assert {name: part["pages"] for name, part in parts.items()} == {"train": 6, "val": 2, "test": 1}
+    ocrtune("data", "convert", receipts_set, "--format", "json", "--out", tmp_path / "set.json")
+    assert len(read_dataset(str(tmp_path / "set.json"))) == 9
+    ocrtune("data", "show", receipts_set, "--draw", tmp_path / "drawn", "--limit", 2)
+    assert {p.name for p in (tmp_path / "drawn").iterdir()} >= {"sheet.jpg"}
+    assert len(list((tmp_path / "drawn").iterdir())) == 3
+
+
+@pytest.mark.slow
+def test_calibrate_improves_and_refuses_too_few_pages(tmp_path: Path, receipts_set: Path) -> None:
+    out = tmp_path / "calibrated"
+    shown = json.loads(ocrtune("calibrate", BASE, receipts_set, "--out", out, "--sizes", "640,960", "--json").stdout)
+    assert shown["hmean"] >= shown["hmean_before"]
+    measured = json.loads(ocrtune("eval", out, receipts_set, "--json").stdout)
+    assert measured["hmean"] == pytest.approx(shown["hmean"], abs=1e-6)
+    few = tmp_path / "few"
+    small_dataset(few, pages=3, seed=9)
+    fails(1, "calibrate", BASE, few, "--out", tmp_path / "no", says="too few")
+    fails(2, "calibrate", BASE, receipts_set, says="--out")
+
+
+def test_export_passes_the_gate(tmp_path: Path, receipts_set: Path) -> None:
+    out = tmp_path / "model.onnx"
+    shown = json.loads(ocrtune("export", BASE, "--out", out, "--gate", receipts_set, "--pages", 2, "--json").stdout)
+    assert shown["bytes"] == out.stat().st_size
+    assert shown["gate"]["boxes_equal"] == 1
+    assert shown["gate"]["hmean_before"] == shown["gate"]["hmean_after"]
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    for size in ((1, 3, 64, 96), (2, 3, 320, 32)):
+        assert session.run(None, {"input": np.zeros(size, np.float32)})[0].shape == (size[0], 1, *size[2:])
+    fails(2, "export", BASE, "--out", out, "--format", "tflite", says="expected: onnx")
+
+
+def test_config_weights_and_doctor() -> None:
+    shown = json.loads(
+        ocrtune("config", "show", ROOT / "configs" / "detection.yaml", "trainer.seed=3", "--json").stdout
+    )
+    assert shown["trainer.seed"] == {"value": 3, "from": "command line"}
+    fails(2, "config", "check", ROOT / "configs" / "detection.yaml", "optimizer.lrr=1", says="optimizer.lr")
+    names = {entry["name"] for entry in json.loads(ocrtune("weights", "list", "--json").stdout)["weights"]}
+    assert BASE in names
+    assert json.loads(ocrtune("doctor", "--json").stdout)["missing_extras"] == []
+
+
+def test_wrong_calls_are_explained(tmp_path: Path) -> None:
+    fails(2, "eval", "ppocrv4-mobil-det", tmp_path, says="")
+    fails(2, "eval", BASE, tmp_path / "gone", says="does not exist")
+    fails(2, "eval", BASE, tmp_path, says="no known label format")
+    fails(2, "predict", BASE, tmp_path, says="there is no image")
+    fails(2, "train", says="--resume")
+    fails(2, "train", tmp_path / "gone.yaml", says="does not exist")
+    fails(2, "train", "--resume", tmp_path, says="no run")
+    fails(2, "bench", "nothing", says="expected:")
+    error = json.loads(ocrtune("eval", BASE, tmp_path / "gone", "--json", check=False).stdout)
+    assert error["error"] == "DataError"
+
+
+def test_web_page_script_says_that_it_comes_later() -> None:
+    done = subprocess.run(["bash", str(ROOT / "start_app.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "later" in done.stderr or "not part of this version" in done.stderr
