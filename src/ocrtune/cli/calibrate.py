@@ -24,7 +24,9 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Where the calibrated bundle goes; default: into BUNDLE itself.")
     ] = None,
-    sizes: Annotated[str, typer.Option(help="Lengths of the longer side to try, in pixels.")] = "960,1120,1280,1440,1600",
+    sizes: Annotated[
+        str, typer.Option(help="Lengths of the longer side to try, in pixels.")
+    ] = "960,1120,1280,1440,1600",
     json: Json = False,
 ) -> None:
     """Fit input size, bin threshold, box threshold and unclip ratio together, on pages held out of training.

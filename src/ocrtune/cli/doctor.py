@@ -46,12 +46,11 @@ def command(json: Json = False) -> None:
     output.table("packages", ("package", "version", "extra"), rows)
     facts = {"python": platform.python_version(), "cores": available_cores(), "cache": str(cache_dir())}
     if "train" not in missing:
-        import torch
-
-        from ocrtune.training.precision import resolve_precision
-
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        facts |= {"device": device.type, "automatic precision": resolve_precision("auto", device)}
+        try:
+            facts |= _training_facts()
+        except ImportError as error:
+            missing.append("train")
+            output.warn(f"torch is installed and cannot be imported: {error}")
     facts["weights here"] = ", ".join(n for n in PUBLISHED if (cache_dir() / "bundles" / n).is_dir()) or "none yet"
     output.table("machine", ("what", "value"), [(key, value) for key, value in facts.items()])
     output.result(
@@ -61,6 +60,16 @@ def command(json: Json = False) -> None:
         output.next(f"{sys.executable} -m pip install 'ocrtune[{sorted(set(missing))[0]}]'")
     else:
         output.next("ocrtune demo")
+
+
+def _training_facts() -> dict[str, str]:
+    """On what and how training would run."""
+    import torch
+
+    from ocrtune.training.precision import resolve_precision
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {"device": device.type, "automatic precision": resolve_precision("auto", device)}
 
 
 def _installed(package: str) -> bool:

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
 from ocrtune.errors import ImageError
-from ocrtune.page import Image, read_image
+from ocrtune.page import Image, Page, read_image
 
 
 def content_hash(image: Image) -> str:
     """sha256 over size and pixels, as hexadecimal digits."""
     digest = hashlib.sha256(f"{image.shape}".encode())
     digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
+
+
+def fingerprint(pages: Sequence[Page]) -> str:
+    """sha256 over the image files and labels of a data set, for the record of what a model was trained on.
+
+    Raises:
+        ImageError: an image file is missing.
+    """
+    digest = hashlib.sha256()
+    for page in pages:
+        try:
+            digest.update(hashlib.sha256(page.path.read_bytes()).digest())
+        except OSError as error:
+            raise ImageError(f"the image file cannot be read: {error.strerror}", where=page.path) from error
+        for region in page.regions:
+            digest.update(np.ascontiguousarray(region.polygon).tobytes())
+            digest.update(f"{region.text!r} {region.ignore}".encode())
     return digest.hexdigest()
 
 

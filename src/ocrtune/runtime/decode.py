@@ -6,6 +6,7 @@ form of PaddleOCR's DBPostProcess: OpenCV contours, minimal-area rectangles, Vat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ocrtune.page import Polygon
 
 ProbMap: TypeAlias = npt.NDArray[np.float32]
+# positions of the four corners among the points sorted by x, by whether the lower one comes first on each side
+_CORNER_ORDER = np.array([[[0, 2, 3, 1], [0, 3, 2, 1]], [[1, 2, 3, 0], [1, 3, 2, 0]]])
+_NO_POINTS = np.empty((0, 2), np.int32)
 _MIN_SIDE = 3  # shorter sides are dropped before the offset, and (plus 2) after it: PaddleOCR's min_size
 
 
@@ -84,74 +88,83 @@ def find_candidates(prob: ProbMap, thresholds: DetectionThresholds) -> Candidate
     if thresholds.dilation:
         binary = cv2.dilate(binary, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    outlines: list[npt.NDArray[Any]] = []
-    scores: list[float] = []
-    for contour in contours[: thresholds.max_candidates]:
-        if thresholds.box_type == "quad":
-            rect = cv2.minAreaRect(contour)
-            if min(rect[1]) < _MIN_SIDE:
-                continue
-            outline = order_corners(cv2.boxPoints(rect))
-            scored = contour[:, 0] if thresholds.score_mode == "slow" else outline
-        else:
-            outline = scored = cv2.approxPolyDP(contour, 0.002 * cv2.arcLength(contour, True), True)[:, 0]
-            if len(outline) < 4:
-                continue
-        outlines.append(outline)
-        scores.append(_mean_inside(prob, scored))
-    return Candidates(outlines, np.array(scores, np.float64), (prob.shape[1], prob.shape[0]))
+    outlines, scored = _outlines(contours[: thresholds.max_candidates], thresholds)
+    return Candidates(outlines, _means_inside(prob, scored), (prob.shape[1], prob.shape[0]))
 
 
 def grow_candidates(
     candidates: Candidates, thresholds: DetectionThresholds, source_size: tuple[int, int]
 ) -> tuple[list[Polygon], npt.NDArray[np.float32]]:
     """Drop weak candidates and undo the shrinking of the others; see `decode_map` for the result."""
-    map_size, limit = np.array(candidates.map_size, np.float64), np.array(source_size, np.float64)
-    polygons: list[Polygon] = []
+    offset = pyclipper.PyclipperOffset()
+    quad = thresholds.box_type == "quad"
+    grown: list[npt.NDArray[Any]] = []
     scores: list[float] = []
     for outline, score in zip(candidates.outlines, candidates.scores.tolist(), strict=True):
         if score < thresholds.box_thresh:
             continue
         area, length = cv2.contourArea(outline), cv2.arcLength(outline, True)
-        grown = _offset(outline, area * thresholds.unclip_ratio / length)
-        if grown is None:
+        offset.Clear()
+        offset.AddPath(outline.tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+        paths = offset.Execute(area * thresholds.unclip_ratio / length)
+        if len(paths) != 1:
             continue
-        rect = cv2.minAreaRect(grown)
+        larger = np.array(paths[0], dtype=np.int32)
+        rect = cv2.minAreaRect(larger)
         if min(rect[1]) < _MIN_SIDE + 2:
             continue
-        box = order_corners(cv2.boxPoints(rect)) if thresholds.box_type == "quad" else grown
-        polygons.append(np.clip(np.round(box / map_size * limit), 0, limit).astype(np.float32))
+        grown.append(cv2.boxPoints(rect) if quad else larger)
         scores.append(score)
-    return polygons, np.array(scores, np.float32)
+    # one calculation for all points: NumPy's overhead for each box would cost more than the geometry
+    points = order_corners(np.stack(grown)).reshape(-1, 2) if quad and grown else np.concatenate([_NO_POINTS, *grown])
+    limit = np.array(source_size, np.float64)
+    points = np.clip(np.round(points / np.array(candidates.map_size, np.float64) * limit), 0, limit).astype(np.float32)
+    ends = np.cumsum([len(outline) for outline in grown])[:-1]
+    return (np.split(points, ends) if grown else []), np.array(scores, np.float32)
 
 
 def order_corners(corners: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Four corners as top left, top right, bottom right, bottom left.
+    """Corners of quads, float32 [K, 4, 2], each as top left, top right, bottom right, bottom left.
 
     The two leftmost give the left side and the two rightmost the right side, each ordered by y (PaddleOCR's rule).
     """
-    a, b, c, d = sorted(corners.tolist())
-    if a[1] > b[1]:
-        a, b = b, a
-    if c[1] > d[1]:
-        c, d = d, c
-    return np.array((a, c, d, b), dtype=np.float32)
+    by_x = np.lexsort((corners[..., 1], corners[..., 0]), axis=1)
+    left_to_right = np.take_along_axis(corners, by_x[..., None], axis=1)
+    lower_first = (left_to_right[:, 0::2, 1] > left_to_right[:, 1::2, 1]).astype(np.intp)  # on the left, on the right
+    order = _CORNER_ORDER[lower_first[:, 0], lower_first[:, 1]]
+    return np.take_along_axis(left_to_right, order[..., None], axis=1)
 
 
-def _mean_inside(prob: ProbMap, points: npt.NDArray[Any]) -> float:
-    """Mean probability inside an outline whose points are truncated to whole pixels."""
+def _outlines(
+    contours: Sequence[npt.NDArray[Any]], thresholds: DetectionThresholds
+) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+    """Outlines of contours that are large enough, and the outlines over which their scores are taken."""
+    if thresholds.box_type == "poly":
+        simple = [cv2.approxPolyDP(c, 0.002 * cv2.arcLength(c, True), True)[:, 0] for c in contours]
+        outlines = [outline for outline in simple if len(outline) >= 4]
+        return outlines, outlines
+    rects = [(contour, cv2.minAreaRect(contour)) for contour in contours]
+    rects = [(contour, rect) for contour, rect in rects if min(rect[1]) >= _MIN_SIDE]
+    if not rects:
+        return [], []
+    outlines = list(order_corners(np.stack([cv2.boxPoints(rect) for _, rect in rects])))
+    return outlines, [contour[:, 0] for contour, _ in rects] if thresholds.score_mode == "slow" else outlines
+
+
+def _means_inside(prob: ProbMap, outlines: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    """Mean probability inside each outline, whose points are truncated to whole pixels."""
+    if not outlines:
+        return np.empty(0, np.float64)
     height, width = prob.shape
-    low, high = points.min(axis=0), points.max(axis=0)
-    x0, y0 = min(max(int(np.floor(low[0])), 0), width - 1), min(max(int(np.floor(low[1])), 0), height - 1)
-    x1, y1 = min(max(int(np.ceil(high[0])), 0), width - 1), min(max(int(np.ceil(high[1])), 0), height - 1)
-    mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
-    cv2.fillPoly(mask, [(points - (x0, y0)).astype(np.int32)], 1)
-    return float(cv2.mean(prob[y0 : y1 + 1, x0 : x1 + 1], mask)[0])
-
-
-def _offset(points: npt.NDArray[Any], distance: float) -> npt.NDArray[np.int32] | None:
-    """The outline grown by ``distance`` pixels with round corners; None unless exactly one outline results."""
-    offset = pyclipper.PyclipperOffset()
-    offset.AddPath(points.tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    grown = offset.Execute(distance)
-    return np.array(grown[0], dtype=np.int32) if len(grown) == 1 else None
+    starts = np.cumsum([0, *(len(outline) for outline in outlines)])[:-1]
+    points = np.concatenate(outlines)
+    last = (width - 1, height - 1)
+    low = np.clip(np.floor(np.minimum.reduceat(points, starts)).astype(np.intp), 0, last)
+    high = np.clip(np.ceil(np.maximum.reduceat(points, starts)).astype(np.intp), 0, last)
+    shifted = np.split((points - np.repeat(low, [len(o) for o in outlines], axis=0)).astype(np.int32), starts[1:])
+    means = []
+    for (x0, y0), (x1, y1), outline in zip(low.tolist(), high.tolist(), shifted, strict=True):
+        mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
+        cv2.fillPoly(mask, [outline], 1)
+        means.append(cv2.mean(prob[y0 : y1 + 1, x0 : x1 + 1], mask)[0])
+    return np.array(means, np.float64)

@@ -202,10 +202,10 @@ class Trainer:
         clock = _Clock(plan.total_steps - state.step)
         saved = time.monotonic()
         while state.step < plan.total_steps:
+            lr = set_lr(self._optimizer, self._factor(state.step))
             parts = self._step(list(itertools.islice(stream, plan.accumulate)))
             state.step += 1
             smooth = parts["loss"] if smooth is None else 0.95 * smooth + 0.05 * parts["loss"]
-            lr = set_lr(self._optimizer, 0.0 if state.step == plan.total_steps else self._factor(state.step))
             epoch = state.step / plan.steps_per_epoch
             log.figures(state.step, epoch, "train", {**parts, "lr": lr})
             left = clock.tick()
@@ -229,7 +229,6 @@ class Trainer:
                 raise Interrupted("interrupted; the state is saved", where=self.folder, hint=self._resume_command)
 
     def _step(self, micro_batches: list[Any]) -> dict[str, float]:
-        set_lr(self._optimizer, self._factor(self.state.step))
         self._network.train()
         self._freeze.apply(self.state.step)
         totals: dict[str, float] = {}

@@ -16,13 +16,14 @@ from ocrtune.bundle import Bundle
 from ocrtune.config.load import Loaded, dump_yaml, load_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.data.check import CheckReport
+from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
 from ocrtune.data.split import split_pages
 from ocrtune.detection.errors import KINDS, error_kinds
 from ocrtune.detection.evaluate import DetectionResult, evaluate_detector
 from ocrtune.detection.metric import DetectionScore
 from ocrtune.detection.task import DetectionTask
-from ocrtune.errors import BundleError, ConfigError, DataError
+from ocrtune.errors import BundleError, DataError
 from ocrtune.export.bundle import write_detection_bundle
 from ocrtune.page import Page
 from ocrtune.report.figures import match_picture, precision_recall, training_curves
@@ -153,8 +154,6 @@ def train_detector(
     task = DetectionTask(config, train, val, console.say)
     resolved = task.resolved.config
     (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
-    if resolved.model.pretrained is None and resolved.model.arch == "auto":
-        raise ConfigError("model.arch is needed where model.pretrained is null")
     base = _baseline(task, folder, console)
     trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command)
     state = trainer.run(resume=resume and (folder / LAST).is_file())
@@ -171,7 +170,15 @@ def train_detector(
         preprocess=task.preprocess,
         thresholds=thresholds,
         gate_pages=val[:GATE_PAGES],
-        provenance={"base": start.provenance, "run": folder.name, "config": resolved.model_dump(mode="json")},
+        provenance={
+            "base": start.provenance,
+            "run": folder.name,
+            "data": {
+                name: {"pages": len(pages), "fingerprint": fingerprint(pages)}
+                for name, pages in (("train", train), ("val", val))
+            },
+            "config": resolved.model_dump(mode="json"),
+        },
     )
     console.say("exported; the ONNX file passed the parity gate")
     result = evaluate_detector(load_detector(bundle), val, console.bar("evaluating the exported file", len(val)))

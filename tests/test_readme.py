@@ -1,0 +1,79 @@
+"""Every command of both READMEs runs, on a small part of the real receipts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.paths import ROOT
+from support.runs import OCRTUNE, quiet_environment
+
+READMES = ("README.md", "README.zh-CN.md")
+# what is asked for in less time; everything else runs as it is written
+SHORTER = {
+    "ocrtune adapt": ["--budget", "150s", "schedule.steps=20", "input.view_size=320"],
+    "ocrtune train": ["schedule.steps=2", "input.view_size=96"],
+}
+
+
+def commands(name: str) -> list[str]:
+    """The lines of the indented blocks, without comments."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = re.findall(r"^ {4}(\S.*)$", text, flags=re.MULTILINE)
+    return [line.split("  #")[0].split(" #")[0].strip() for line in lines]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Path:
+    """A folder with configs/ and a small receipts/, as the READMEs assume it."""
+    folder = tmp_path_factory.mktemp("readme")
+    for part, count in (("train", 24), ("val", 6)):
+        for kind in ("img", "box"):
+            target = folder / "receipts" / part / kind
+            target.mkdir(parents=True)
+            files = sorted((receipts / part / kind).iterdir(), key=lambda path: path.stem)[:count]
+            for file in files:
+                os.symlink(file, target / file.name)
+    os.symlink(ROOT / "configs", folder / "configs")
+    return folder
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    first, second = (commands(name) for name in READMES)
+    assert first == second
+    assert len(first) > 15
+
+
+@pytest.mark.slow
+def test_every_command_runs(workplace: Path) -> None:
+    ran = 0
+    for line in commands(READMES[0]):
+        if not line.startswith("ocrtune"):
+            assert line.startswith(("make ", "pip install ")), line
+            continue
+        arguments = shlex.split(line)[1:]
+        for prefix, extra in SHORTER.items():
+            if line.startswith(prefix):
+                arguments += extra
+        done = subprocess.run(
+            [*OCRTUNE, *arguments], capture_output=True, text=True, cwd=workplace, env=quiet_environment(), check=False
+        )
+        # 1: a few steps need not be better than the base
+        allowed = (0, 1) if line.startswith(("ocrtune adapt", "ocrtune data check")) else (0,)
+        assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        ran += 1
+    assert ran > 12
+    assert (workplace / "adapted" / "report.html").is_file()
+    assert (workplace / "found.json").is_file()
+    assert (workplace / "detector.onnx").is_file()
+
+
+def test_make_targets_exist() -> None:
+    for line in (line for line in commands(READMES[0]) if line.startswith("make ")):
+        subprocess.run(["make", "--dry-run", *line.split()[1:]], cwd=ROOT, check=True, capture_output=True)

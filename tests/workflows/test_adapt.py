@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ocrtune.bundle import Bundle
+from ocrtune.data.formats import read_dataset
+from support.runs import OCRTUNE, ocrtune, quiet_environment, small_dataset
+
+SMALL = ("schedule.steps=6", "input.page_size=480", "input.view_size=96", "data.batch_size=2", "trainer.evals=2")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    small_dataset(folder / "train", pages=20, seed=1)
+    small_dataset(folder / "val", pages=4, seed=2)
+    return folder
+
+
+def command(pages: Path, out: Path) -> list[str]:
+    return ["adapt", str(pages / "train"), "--val", str(pages / "val"), "--out", str(out), *SMALL]
+
+
+@pytest.mark.slow
+def test_adapt_end_to_end_and_its_honesty(pages: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = ocrtune(*command(pages, out), "--json", check=False)
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(done.stdout)
+    assert (done.returncode == 0) == (result["fine_tuned"]["hmean"] > result["calibrated"]["hmean"])
+    # what was reported on is not what was fitted to
+    parts = {
+        name: {page.path.name for page in read_dataset(f"json:{out / 'data' / name}.json")}
+        for name in ("train", "holdout")
+    }
+    assert not parts["train"] & parts["holdout"]
+    assert len(parts["holdout"]) >= 8
+    assert "report" in {path.stem for path in (out / "data").iterdir()}
+    # the bundle has the figures and does what was reported
+    bundle = Bundle.load(out / "bundle")
+    measured = json.loads(ocrtune("eval", out / "bundle", pages / "val", "--json").stdout)
+    assert measured["hmean"] == pytest.approx(result["fine_tuned"]["hmean"], abs=1e-6)
+    assert bundle.manifest.metrics["report"]["hmean"] == pytest.approx(measured["hmean"], abs=1e-6)
+    assert {"base", "config", "versions", "gate", "data"} <= set(bundle.manifest.provenance)
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert html.count("data:image/") >= 3
+    assert not re.search(r'(src|href)="http', html), "the report must not need the network"
+    again = ocrtune(*command(pages, out), check=False)
+    assert again.returncode == 2
+    assert "finished job" in again.stderr
+
+
+@pytest.mark.slow
+def test_adapt_goes_on_after_an_interruption(pages: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    call = [*OCRTUNE, *command(pages, out), "trainer.checkpoint_minutes=0"]
+    process = subprocess.Popen(
+        call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=quiet_environment()
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not (out / "run" / "last.ckpt").exists():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    assert process.returncode == 130, output
+    assert "give the same command again" in output
+    done = subprocess.run(call, capture_output=True, text=True, env=quiet_environment(), check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "going on with the training" in done.stdout
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_demo_makes_a_better_detector(tmp_path: Path) -> None:
+    """The shipped demo with less time; it must win even so."""
+    done = ocrtune("demo", "--out", tmp_path / "demo", "--budget", "240s", "--json")
+    result = json.loads(done.stdout)
+    assert result["fine_tuned"]["hmean"] > result["calibrated"]["hmean"]
+    assert Path(result["bundle"]).is_dir()
+    assert Path(result["report"]).is_file()
