@@ -135,7 +135,9 @@ def balanced_bce(logits: Tensor, target: Tensor, mask: Tensor, ratio: float) -> 
     positive_sum = (loss * target * mask).sum()
     if positives + negatives == 0:
         return positive_sum
-    hardest = torch.topk((loss * (1 - target) * mask).flatten(), negatives).values.sum() if negatives else 0.0
+    hardest = (
+        torch.topk((loss * (1 - target) * mask).flatten(), negatives, sorted=False).values.sum() if negatives else 0.0
+    )
     return (positive_sum + hardest) / (positives + negatives + EPS)
 
 

@@ -19,6 +19,7 @@ from ocrtune.detection.network import Network, load_network
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
 from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
 from ocrtune.detection.warmstart import BaseFit, divide_logits, fit_base
+from ocrtune.nn.backbones.pplcnetv3 import PPLCNetV3Det
 from ocrtune.nn.layers import Affine
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
@@ -28,6 +29,20 @@ from ocrtune.task import Evaluation
 DEFAULT_PAGE_SIZE = 1280
 _FIT_VIEWS = 12
 _BIAS_SCALE = 0.3
+
+
+def _hold_still(model: DBDetector) -> None:
+    """Freeze what costs a quarter of a step and has nothing to learn from some hundred pages.
+
+    These are the affine layers, whose work neighbouring weights can do, and in PP-LCNetV3 the layers at half resolution,
+    which find edges.
+    """
+    for module in model.modules():
+        if isinstance(module, Affine):
+            module.requires_grad_(False)
+    if isinstance(model.backbone, PPLCNetV3Det):
+        for name in PPLCNetV3Det.HALF_RESOLUTION:
+            model.backbone.get_submodule(name).requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -128,9 +143,7 @@ class DetectionTask:
             # the features that find the kernel also find its border: a better start than noise
             model.head.thresh = copy.deepcopy(model.head.binarize)
         if self._start.form == "deployed":
-            for module in model.modules():
-                if isinstance(module, Affine):  # neighbouring weights can do the same; a sixth of the step is saved
-                    module.requires_grad_(False)
+            _hold_still(model)
         return model
 
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:

@@ -107,7 +107,10 @@ class PPLCNetV3Det(nn.Module):
 
     Attributes:
         out_channels: channels of the four outputs.
+        HALF_RESOLUTION: names of the parts in front of the first output, at stride 2.
     """
+
+    HALF_RESOLUTION = ("conv1", "blocks2")
 
     def __init__(self, scale: float) -> None:
         super().__init__()
