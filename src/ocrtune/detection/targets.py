@@ -21,6 +21,7 @@ from ocrtune.page import Polygon, perimeter, signed_area
 Map: TypeAlias = npt.NDArray[np.float32]
 """float32 [H, W]."""
 _SUBPIXEL_SCALE = 64  # offsets are computed in 1/64 pixel
+_GAP_REACH = 0.6  # of a text's height; a gap is what two neighbours reach over
 _SUPERSAMPLING = 4  # coverage is drawn at 4x and averaged
 
 
@@ -73,22 +74,31 @@ def make_targets(
 
 
 def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Where at least two texts, each grown by 0.6 of its height on every side, overlap: bool [H, W].
+    """Where at least two texts overlap, each lengthened at both ends by 0.6 of its height: bool [H, W].
 
-    Merged neighbours are what a good base still gets wrong, and their gaps are a thousandth of the page.
+    Merged neighbours of one line are what a good base still gets wrong, and their gaps are a thousandth of the page.
     """
     width, height = size
-    grown_over = np.zeros((height, width), np.uint8)
+    covered = np.zeros((height, width), np.uint16)
     for polygon in polygons:
-        centre, (a, b), angle = cv2.minAreaRect(polygon)
-        margin = 1.2 * min(a, b)
-        box = cv2.boxPoints((centre, (a + margin, b + margin), angle))
-        low = np.clip(np.floor(box.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
-        high = np.clip(np.ceil(box.max(axis=0)), 0, (width - 1, height - 1)).astype(int)
+        outline = _lengthened(polygon)
+        low = np.clip(np.floor(outline.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
+        high = np.clip(np.ceil(outline.max(axis=0)), 0, (width - 1, height - 1)).astype(int)
         window = np.zeros((high[1] - low[1] + 1, high[0] - low[0] + 1), np.uint8)
-        cv2.fillPoly(window, [np.round(box - low).astype(np.int32)], 1)
-        grown_over[low[1] : high[1] + 1, low[0] : high[0] + 1] += window
-    return grown_over >= 2
+        cv2.fillPoly(window, [np.round(outline - low).astype(np.int32)], 1)
+        covered[low[1] : high[1] + 1, low[0] : high[0] + 1] += window
+    return covered >= 2
+
+
+def _lengthened(polygon: Polygon) -> Polygon:
+    """A text reaching over both its ends by 0.6 of its height; outlines of more than four points grow on every side."""
+    if len(polygon) != 4:
+        centre, (a, b), angle = cv2.minAreaRect(polygon)
+        margin = 2 * _GAP_REACH * min(a, b)
+        return np.asarray(cv2.boxPoints((centre, (a + margin, b + margin), angle)), np.float32)
+    top, left = polygon[1] - polygon[0], polygon[3] - polygon[0]
+    step = top / max(float(np.hypot(*top)), 1e-6) * _GAP_REACH * float(np.hypot(*left))
+    return np.asarray(polygon + np.stack([-step, step, step, -step]), np.float32)
 
 
 def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.NDArray[np.float64]]:
