@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from ocrtune.bundle import Bundle
 from support.runs import ocrtune, small_config
@@ -28,28 +28,22 @@ FRESH = ("model.pretrained=null", "loss.main=dice", "loss.alpha=5", "loss.beta=1
     ],
 )
 def test_networks_and_losses(tmp_path: Path, overrides: tuple[str, ...], arch: str, form: str) -> None:
-    config = small_config(tmp_path, schedule={"steps": 2, "warmup_epochs": 0})
+    config = small_config(tmp_path, schedule={"steps": 1, "warmup_epochs": 0}, trainer={"evals": 1})
     ocrtune("train", config, *overrides)
     (run,) = (tmp_path / "runs").iterdir()
     manifest = Bundle.load(run / "bundle").manifest
     assert (manifest.arch, manifest.form) == (arch, form)
     assert manifest.provenance["gate"]["boxes_equal"] >= 0.99
-    # a bundle is a start for the next run
-    again = ocrtune("train", config, f"model.pretrained={run}", "schedule.steps=1", "trainer.evals=1")
-    assert "bundle:" in again.stdout
 
 
 @pytest.mark.slow
-def test_accumulated_batches_equal_one_large_batch(tmp_path: Path) -> None:
-    """The same samples in one batch of four and in two of two; the loss is a mean over pixels, so only nearly equal."""
-    finals = []
-    for name, overrides in (("one", ["data.batch_size=4"]), ("two", ["data.batch_size=2", "trainer.accumulate=2"])):
-        config = small_config(tmp_path / name, schedule={"steps": 1, "warmup_epochs": 0})
-        ocrtune("train", config, *overrides, "loss.main=dice", "trainer.ema=false")
-        (run,) = (tmp_path / name / "runs").iterdir()
-        finals.append(torch.load(run / "final_model.pth", weights_only=True))
-    for key, value in finals[0].items():
-        assert (value - finals[1][key]).abs().max() <= 0.02 * value.abs().max() + 1e-6, key
+def test_a_run_is_a_start_for_the_next_one(tmp_path: Path) -> None:
+    config = small_config(tmp_path, schedule={"steps": 1, "warmup_epochs": 0})
+    ocrtune("train", config)
+    (run,) = (tmp_path / "runs").iterdir()
+    again = json.loads(ocrtune("train", config, f"model.pretrained={run}", "--json").stdout)
+    base = Bundle.load(Path(again["bundle"])).manifest.provenance["base"]
+    assert base["bundle_fingerprint"] == Bundle.load(run / "bundle").fingerprint()
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from ocrtune.page import Page
 from ocrtune.runtime.detector import TextDetector
 
 MAX_TENSOR_DIFFERENCE = 1e-3
+MAX_PIXELS_BEYOND = 1e-4  # share of pixels; single ones on a steep slope may differ more by rounding alone
 MAX_BOX_DIFFERENCE = 1.0  # pixels
 MAX_HMEAN_DIFFERENCE = 1e-3
 
@@ -24,12 +25,14 @@ class GateResult:
     Attributes:
         pages: pages that were compared.
         tensor: largest absolute difference of a probability.
+        pixels_beyond: share of pixels that differ by more than `MAX_TENSOR_DIFFERENCE`.
         boxes_equal: share of boxes that are the same within one pixel.
         hmean_before, hmean_after: on the pages' labels.
     """
 
     pages: int
     tensor: float
+    pixels_beyond: float
     boxes_equal: float
     hmean_before: float
     hmean_after: float
@@ -38,6 +41,7 @@ class GateResult:
         return {
             "pages": self.pages,
             "max_tensor_difference": round(self.tensor, 8),
+            "pixels_beyond_tolerance": round(self.pixels_beyond, 8),
             "boxes_equal": round(self.boxes_equal, 6),
             "hmean_before": round(self.hmean_before, 6),
             "hmean_after": round(self.hmean_after, 6),
@@ -55,10 +59,14 @@ def check_parity(before: TextDetector, after: TextDetector, pages: Sequence[Page
     Raises:
         GateError: a difference is larger than what rounding explains.
     """
-    tensor = 0.0
+    tensor, beyond, pixels = 0.0, 0, 0
     for page in pages:
         image = page.load()
-        tensor = max(tensor, float(np.abs(before.prob_map(image) - after.prob_map(image)).max()))
+        difference = np.abs(before.prob_map(image) - after.prob_map(image))
+        tensor = max(tensor, float(difference.max()))
+        beyond += int((difference > MAX_TENSOR_DIFFERENCE).sum())
+        pixels += difference.size
+    share = beyond / max(pixels, 1)
     first, second = evaluate_detector(before, pages), evaluate_detector(after, pages)
     same = total = 0
     for a, b in zip(first.predictions, second.predictions, strict=True):
@@ -66,14 +74,15 @@ def check_parity(before: TextDetector, after: TextDetector, pages: Sequence[Page
         others = [region.polygon for region in b.regions]
         total += max(len(boxes), len(others))
         same += sum(_has_equal(box, others) for box in boxes)
-    result = GateResult(len(pages), tensor, same / total if total else 1.0, first.score.hmean, second.score.hmean)
-    difference = abs(result.hmean_after - result.hmean_before)
-    if tensor > MAX_TENSOR_DIFFERENCE or difference > MAX_HMEAN_DIFFERENCE or result.boxes_equal < 0.99:
+    equal = same / total if total else 1.0
+    result = GateResult(len(pages), tensor, share, equal, first.score.hmean, second.score.hmean)
+    hmean_difference = abs(result.hmean_after - result.hmean_before)
+    if share > MAX_PIXELS_BEYOND or hmean_difference > MAX_HMEAN_DIFFERENCE or result.boxes_equal < 0.99:
         raise GateError(
             f"the exported file differs from the network: tensors by up to {tensor:.2g}, "
             f"{1 - result.boxes_equal:.1%} of the boxes, hmean {result.hmean_before:.4f} -> {result.hmean_after:.4f}",
-            expected=f"tensors within {MAX_TENSOR_DIFFERENCE:g}, 99 % of the boxes within a pixel, "
-            f"hmean within {MAX_HMEAN_DIFFERENCE:g}",
+            expected=f"tensors within {MAX_TENSOR_DIFFERENCE:g} (but for 0.01 % of the pixels), "
+            f"99 % of the boxes within a pixel, hmean within {MAX_HMEAN_DIFFERENCE:g}",
             hint="nothing was written; please report this with the versions that 'ocrtune doctor' shows",
         )
     return result

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ocrtune.bundle import Bundle
-from ocrtune.calibration.thresholds import MIN_PAGES, Calibration, calibrate, size_options
+from ocrtune.calibration.thresholds import MIN_PAGES, PAGE_SIZES, Calibration, calibrate, size_options
 from ocrtune.config.load import build_config, dump_yaml, load_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.data.check import CheckReport, check_dataset, find_leaks
@@ -145,7 +145,9 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
     parts = _prepare(request, folder, console)
     base = resolve_bundle(request.base)
     detector = load_detector(base)
+    started = time.monotonic()
     shipped = evaluate_detector(detector, parts.report, console.bar("the base as published", len(parts.report)))
+    _check_budget(clock, (time.monotonic() - started) / len(parts.report), len(parts.holdout))
     console.say(
         f"base as published: hmean {shipped.score.hmean:.4f} on {len(parts.report)} pages that nothing is fitted to"
     )
@@ -190,8 +192,22 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
     return result
 
 
+def _check_budget(clock: Clock, seconds_per_page: float, pages: int) -> None:
+    """Say early that the time cannot be enough even for calibrating twice.
+
+    Raises:
+        GateError: it cannot.
+    """
+    needed = 2 * len(PAGE_SIZES) * pages * seconds_per_page + _RESERVE
+    if clock.left < needed:
+        raise GateError(
+            f"the budget of {clock.seconds:.0f} s is too small: measuring and calibrating alone take about {needed:.0f} s",
+            hint=f"give --budget {max(5, round((clock.used + needed) / 60 * 2))}m",
+        )
+
+
 def _claim(folder: Path, request: AdaptRequest) -> bool:
-    """Take the output folder; True where the same job was started there before and has not ended.
+    """Take the output folder; True where the same job has begun to train there and has not ended.
 
     Raises:
         DataError: the folder holds something else.
@@ -199,15 +215,15 @@ def _claim(folder: Path, request: AdaptRequest) -> bool:
     marker = folder / _ARGUMENTS
     if marker.is_file():
         same = json.loads(marker.read_text(encoding="utf-8")).get("fingerprint") == request.fingerprint()
-        if same and not (folder / "report.html").is_file():
-            return True
-        raise DataError(
-            "the output folder holds the result of another job"
-            if not same
-            else "the output folder holds a finished job",
-            where=folder,
-            hint="choose another folder with --out, or delete this one",
-        )
+        finished, begun = (folder / "report.html").is_file(), (folder / "run").is_dir()
+        if finished or (begun and not same):
+            raise DataError(
+                "the output folder holds " + ("a finished job" if same else "another job"),
+                where=folder,
+                hint="choose another folder with --out, or delete this one",
+            )
+        marker.write_text(json.dumps({"fingerprint": request.fingerprint()}), encoding="utf-8")
+        return begun
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError("the output folder is not empty", where=folder, hint="choose another folder with --out")
     try:
