@@ -79,7 +79,7 @@ def test_db_loss_is_the_official_one() -> None:
         )
         stored_gradient = f"grad/{name}/maps"
         if stored_gradient in arrays:
-            parts["loss"].backward()  # type: ignore[no-untyped-call]
+            parts["loss"].backward()
             assert maps.grad is not None
             np.testing.assert_allclose(maps.grad.numpy(), arrays[stored_gradient], atol=1e-6, rtol=1e-4)
             gradients += 1
@@ -115,7 +115,7 @@ def test_a_batch_without_text_has_a_finite_loss_and_gradient(main: str, ignored:
     spec = LossSpec.model_validate({"main": main, "beta": 10, "gamma": 1})
     maps = Probabilities(logits.sigmoid(), logits.sigmoid(), logits.sigmoid(), logits)
     loss = maps_loss(maps, TargetBatch(zero, mask, zero, zero), spec)["loss"]
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
@@ -126,6 +126,6 @@ def test_saturated_wrong_pixels_still_have_a_gradient() -> None:
     logits = torch.full((1, 1, 8, 8), 200.0).requires_grad_()
     target, mask = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
     target[..., :2, :] = 1
-    balanced_bce(logits, target, mask, ratio=3).backward()  # type: ignore[no-untyped-call]
+    balanced_bce(logits, target, mask, ratio=3).backward()
     assert logits.grad is not None
     assert (logits.grad[target == 0] > 0).all()

@@ -9,7 +9,6 @@ import pytest
 
 from ocrtune.bundle import Bundle
 from ocrtune.errors import BundleError
-from ocrtune.weights import registry
 from ocrtune.weights.registry import PUBLISHED, RAPIDOCR_V4, fetch_wheel, published_bundle, resolve_bundle
 
 
@@ -49,7 +48,7 @@ def test_no_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return subprocess.CompletedProcess(command, 1, "", "ERROR: no route\n")
 
     monkeypatch.setenv("OCRTUNE_CACHE", str(tmp_path))
-    monkeypatch.setattr(registry.subprocess, "run", offline)
+    monkeypatch.setattr(subprocess, "run", offline)
     with pytest.raises(BundleError) as caught:
         fetch_wheel(RAPIDOCR_V4)
     assert "no route" in caught.value.what
