@@ -182,7 +182,11 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
     tuned_bundle = with_metrics(
         tuned_bundle,
         {
-            "calibration": {"pages": after.pages, "hmean": round(after.best.hmean, 6)},
+            "calibration": {
+                "pages": after.pages,
+                "hmean": round(after.best.hmean, 6),
+                "hmean_ci95": [round(bound, 6) for bound in after.best.hmean_ci95],
+            },
             "report": {**tuned.score.as_dict(), "data": request.val or "held out"},
             "base_calibrated": calibrated.score.as_dict(),
         },
