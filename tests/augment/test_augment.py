@@ -26,7 +26,7 @@ def page_of_blocks() -> tuple[Image, list[TextRegion]]:
     return image, regions
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     size=st.sampled_from([(96, 96), (256, 256), (320, 128)]),
@@ -45,8 +45,9 @@ def test_outlines_move_with_the_pixels(seed: int, size: tuple[int, int], rotate:
     inner = cv2.erode(drawn, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     outer = cv2.dilate(drawn, kernel)
     bright = seen[..., 0] > 127
-    assert bright[inner == 255].all()
-    assert not bright[outer == 0].any()
+    within = np.s_[3:-3, 3:-3]  # a text that only touches the border is left out
+    assert bright[within][inner[within] == 255].all()
+    assert not bright[within][outer[within] == 0].any()
 
 
 def test_view_is_a_function_of_the_generator() -> None:
