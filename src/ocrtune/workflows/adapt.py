@@ -140,8 +140,16 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
         Interrupted: the user stopped it; the same command goes on.
     """
     clock = Clock.start(request.budget)
+    resumed, earlier = _claim(request.out, request)
+    try:
+        return _adapt(request, console, clock, resumed, earlier)
+    finally:
+        _write_marker(request.out, request, earlier + clock.used)
+
+
+def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
+    """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
     folder = request.out
-    resumed = _claim(folder, request)
     parts = _prepare(request, folder, console)
     base = resolve_bundle(request.base)
     detector = load_detector(base)
@@ -191,7 +199,7 @@ def adapt_detection(request: AdaptRequest, console: Console) -> AdaptResult:
             "base_calibrated": calibrated.score.as_dict(),
         },
     )
-    result = AdaptResult(tuned_bundle, folder / "report.html", shipped, calibrated, tuned, clock.used)
+    result = AdaptResult(tuned_bundle, folder / "report.html", shipped, calibrated, tuned, earlier + clock.used)
     _write_report(request, result, outcome, parts, before, after, config)
     return result
 
@@ -210,15 +218,16 @@ def _check_budget(clock: Clock, seconds_per_page: float, pages: int) -> None:
         )
 
 
-def _claim(folder: Path, request: AdaptRequest) -> bool:
-    """Take the output folder; True where the same job has begun to train there and has not ended.
+def _claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
+    """Take the output folder; whether the same job has begun to train there, and how many seconds it took so far.
 
     Raises:
         DataError: the folder holds something else.
     """
     marker = folder / _ARGUMENTS
     if marker.is_file():
-        same = json.loads(marker.read_text(encoding="utf-8")).get("fingerprint") == request.fingerprint()
+        known = json.loads(marker.read_text(encoding="utf-8"))
+        same = known.get("fingerprint") == request.fingerprint()
         finished, begun = (folder / "report.html").is_file(), (folder / "run").is_dir()
         if finished or (begun and not same):
             raise DataError(
@@ -226,16 +235,22 @@ def _claim(folder: Path, request: AdaptRequest) -> bool:
                 where=folder,
                 hint="choose another folder with --out, or delete this one",
             )
-        marker.write_text(json.dumps({"fingerprint": request.fingerprint()}), encoding="utf-8")
-        return begun
+        earlier = float(known.get("seconds", 0.0)) if begun else 0.0
+        _write_marker(folder, request, earlier)
+        return begun, earlier
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError("the output folder is not empty", where=folder, hint="choose another folder with --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"the output folder cannot be made: {error.strerror}", where=folder) from error
-    marker.write_text(json.dumps({"fingerprint": request.fingerprint()}), encoding="utf-8")
-    return False
+    _write_marker(folder, request, 0.0)
+    return False, 0.0
+
+
+def _write_marker(folder: Path, request: AdaptRequest, seconds: float) -> None:
+    content = {"fingerprint": request.fingerprint(), "seconds": round(seconds, 1)}
+    (folder / _ARGUMENTS).write_text(json.dumps(content), encoding="utf-8")
 
 
 def _prepare(request: AdaptRequest, folder: Path, console: Console) -> _Parts:
