@@ -29,24 +29,22 @@ def pages(name: str, count: int | None = None) -> tuple[str, list[Page]]:
 
 def best_of(runs: int, work: Callable[[], object]) -> float:
     """Seconds of the fastest run, after one to warm up."""
-    work()
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+    return min(_timings(runs, work))
 
 
 def median_of(runs: int, work: Callable[[], object]) -> float:
     """Median seconds, after one run to warm up."""
+    return statistics.median(_timings(runs, work))
+
+
+def _timings(runs: int, work: Callable[[], object]) -> list[float]:
     work()
     times = []
     for _ in range(runs):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    return times
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], notes: Sequence[str] = ()) -> None:

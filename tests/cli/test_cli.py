@@ -15,7 +15,7 @@ from ocrtune.data.formats import read_dataset
 from ocrtune.page import read_image
 from support.pages import sample_pages, save_image, write_paired
 from support.paths import ROOT
-from support.runs import OCRTUNE, ocrtune, quiet_environment, small_dataset
+from support.runs import OCRTUNE, fails, ocrtune, quiet_environment, small_dataset
 
 VERBS = (
     "demo",
@@ -32,16 +32,6 @@ VERBS = (
     "config",
 )
 BASE = "ppocrv4-mobile-det"
-
-
-def fails(code: int, *arguments: object, says: str) -> str:
-    """Run a command that must fail with one clear error; returns what it said."""
-    done = ocrtune(*arguments, check=False)
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    assert "internal error" not in done.stderr
-    assert says in done.stderr, done.stderr
-    return done.stderr
 
 
 @pytest.fixture(scope="module")

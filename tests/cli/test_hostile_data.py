@@ -9,15 +9,7 @@ import pytest
 from ocrtune.data.formats import write_dataset
 from ocrtune.page import Page
 from support.pages import rectangle, sample_pages, save_image, write_paired
-from support.runs import ocrtune, small_config, small_dataset
-
-
-def fails(code: int, *arguments: object, says: str) -> None:
-    done = ocrtune(*arguments, check=False)
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    assert "internal error" not in done.stderr
-    assert says in done.stderr, done.stderr
+from support.runs import fails, ocrtune, small_config, small_dataset
 
 
 def test_empty_folder(tmp_path: Path) -> None:

@@ -49,5 +49,15 @@ def ocrtune(*arguments: object, cwd: Path | None = None, check: bool = True) -> 
     return done
 
 
+def fails(code: int, *arguments: object, says: str) -> str:
+    """Run a command that must fail with one clear error; returns what it said."""
+    done = ocrtune(*arguments, check=False)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert "internal error" not in done.stderr
+    assert says in done.stderr, done.stderr
+    return done.stderr
+
+
 def quiet_environment() -> dict[str, str]:
     return {**os.environ, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -43,9 +42,7 @@ def command(
     out.parent.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float] = dict(resolved.manifest.provenance.get("gate", {}))
     if gate is None:
-        partial = out.with_name(f".{out.name}.partial")
-        shutil.copyfile(resolved.onnx, partial)
-        os.replace(partial, out)
+        content = resolved.onnx.read_bytes()
     else:
         from ocrtune.cli.extras import need_training
 
@@ -58,14 +55,14 @@ def command(
         preprocess, thresholds = detection_settings(resolved)
         network = load_network(str(resolved.path))
         content, result = gated_detector_onnx(network.model, preprocess, thresholds, read_dataset(gate)[:pages])
-        partial = out.with_name(f".{out.name}.partial")
-        partial.write_bytes(content)
-        os.replace(partial, out)
         figures = result.as_dict()
         output.say(
             f"gate: {result.pages} pages, tensors within {result.tensor:.1e}, {result.boxes_equal:.1%} of the boxes equal, "
             f"hmean {result.hmean_before:.4f} -> {result.hmean_after:.4f}"
         )
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, out)
     output.say(f"written: {out} ({out.stat().st_size / 1e6:.2f} MB)")
     output.result({"file": str(out), "format": format, "bytes": out.stat().st_size, "gate": figures})
     output.next(f"ocrtune predict {bundle} IMAGE_OR_FOLDER")

@@ -140,11 +140,6 @@ def match_page(labels: Page, predictions: Page) -> PageMatch:
     return PageMatch(care, counted, tuple(pairs), _true_positives(found, counts, scores))
 
 
-def evaluate_pages(labels: Sequence[Page], predictions: Sequence[Page], seed: int = 0) -> DetectionScore:
-    """All figures of a set of pages, in the same order in both lists."""
-    return score([match_page(a, b) for a, b in zip(labels, predictions, strict=True)], seed)
-
-
 def score(matches: Sequence[PageMatch], seed: int = 0) -> DetectionScore:
     """Figures over all pages; counts are summed over the pages before dividing."""
     counts = np.array([(m.matched, m.predictions, m.labels) for m in matches], dtype=np.float64).reshape(-1, 3)

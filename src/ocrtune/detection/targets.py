@@ -118,11 +118,6 @@ def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.ND
     return outlines
 
 
-def vanishes(polygon: Polygon, ratio: float) -> bool:
-    """Whether nothing is left of a text when it is shrunk, so that it cannot be learnt."""
-    return not shrink(polygon, ratio)
-
-
 def _shrink_maps(
     polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], ratio: float, spec: TargetSpec
 ) -> tuple[Map, Map, list[bool]]:
