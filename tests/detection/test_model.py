@@ -39,13 +39,14 @@ def golden_loss(output: DBOutput, model: dict[str, Any]) -> dict[str, torch.Tens
     return db_loss(output, batch, LossSpec.model_validate(values))
 
 
+def golden_model(name: str) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Description, outputs and inputs of a golden network."""
+    return load_json(f"models/{name}.json"), load_arrays(f"models/{name}.npz"), load_arrays("models/inputs.npz")
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_network_does_what_the_official_one_does(name: str) -> None:
-    model, arrays, inputs = (
-        load_json(f"models/{name}.json"),
-        load_arrays(f"models/{name}.npz"),
-        load_arrays("models/inputs.npz"),
-    )
+    model, arrays, inputs = golden_model(name)
     network = golden_detector(name, model).eval()
     x = tensor(inputs[model["eval_inputs"][0]])
     with torch.no_grad():
@@ -55,11 +56,7 @@ def test_network_does_what_the_official_one_does(name: str) -> None:
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_training_forward_loss_and_gradients_are_the_official_ones(name: str) -> None:
-    model, arrays, inputs = (
-        load_json(f"models/{name}.json"),
-        load_arrays(f"models/{name}.npz"),
-        load_arrays("models/inputs.npz"),
-    )
+    model, arrays, inputs = golden_model(name)
     network = golden_detector(name, model).train()
     output = network(tensor(inputs[model["train_input"]]))
     maps = stacked(output.maps)

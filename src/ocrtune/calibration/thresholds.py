@@ -102,8 +102,9 @@ class _CachedEngine:
         self._folder = folder
 
     def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
-        digest = hashlib.blake2b(batch.tobytes() + str(batch.shape).encode(), digest_size=16).hexdigest()
-        path = self._folder / f"{digest}.npy"
+        digest = hashlib.blake2b(str(batch.shape).encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(batch).data)
+        path = self._folder / f"{digest.hexdigest()}.npy"
         if path.is_file():
             return np.asarray(np.load(path), np.float32)
         answer = self._engine(batch)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ocrtune.detection.evaluate import evaluate_detector
+from ocrtune.detection.metric import PageMatch, match_page, score
 from ocrtune.errors import GateError
 from ocrtune.page import Page
 from ocrtune.runtime.detector import TextDetector
@@ -59,23 +59,24 @@ def check_parity(before: TextDetector, after: TextDetector, pages: Sequence[Page
     Raises:
         GateError: a difference is larger than what rounding explains.
     """
-    tensor, beyond, pixels = 0.0, 0, 0
+    tensor, beyond, pixels, same, total = 0.0, 0, 0, 0, 0
+    matches: tuple[list[PageMatch], list[PageMatch]] = ([], [])
     for page in pages:
         image = page.load()
-        difference = np.abs(before.prob_map(image) - after.prob_map(image))
+        first, second = before.prob_map(image), after.prob_map(image)
+        difference = np.abs(first - second)
         tensor = max(tensor, float(difference.max()))
         beyond += int((difference > MAX_TENSOR_DIFFERENCE).sum())
         pixels += difference.size
-    share = beyond / max(pixels, 1)
-    first, second = evaluate_detector(before, pages), evaluate_detector(after, pages)
-    same = total = 0
-    for a, b in zip(first.predictions, second.predictions, strict=True):
-        boxes = [region.polygon for region in a.regions]
-        others = [region.polygon for region in b.regions]
+        found = page.with_regions(before.regions(first, image)), page.with_regions(after.regions(second, image))
+        for of_model, prediction in zip(matches, found, strict=True):
+            of_model.append(match_page(page, prediction))
+        boxes, others = ([region.polygon for region in prediction.regions] for prediction in found)
         total += max(len(boxes), len(others))
         same += sum(_has_equal(box, others) for box in boxes)
+    share = beyond / max(pixels, 1)
     equal = same / total if total else 1.0
-    result = GateResult(len(pages), tensor, share, equal, first.score.hmean, second.score.hmean)
+    result = GateResult(len(pages), tensor, share, equal, score(matches[0]).hmean, score(matches[1]).hmean)
     hmean_difference = abs(result.hmean_after - result.hmean_before)
     if share > MAX_PIXELS_BEYOND or hmean_difference > MAX_HMEAN_DIFFERENCE or result.boxes_equal < 0.99:
         raise GateError(

@@ -32,8 +32,12 @@ class TextDetector:
 
     def detect(self, image: Image) -> list[TextRegion]:
         """Regions of one image, uint8 [H, W, 3] BGR, in reading order, in its pixels."""
+        return self.regions(self.prob_map(image), image)
+
+    def regions(self, prob: ProbMap, image: Image) -> list[TextRegion]:
+        """What a map, float32 [h, w], says about the image that it was made from."""
         height, width = image.shape[:2]
-        polygons, scores = decode_map(self.prob_map(image), self.thresholds, (width, height))
+        polygons, scores = decode_map(prob, self.thresholds, (width, height))
         return reading_order(
             [TextRegion(polygon, score=float(score)) for polygon, score in zip(polygons, scores, strict=True)]
         )
