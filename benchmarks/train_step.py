@@ -16,9 +16,10 @@ from _common import median_of, show
 from ocrtune.config.schema import LossSpec
 from ocrtune.detection.loss import TargetBatch, db_loss
 from ocrtune.detection.model import DBDetector, build_detector
-from ocrtune.detection.network import load_network
+from ocrtune.detection.network import FAMILY
 from ocrtune.nn.layers import Affine
 from ocrtune.training.precision import resolve_precision
+from ocrtune.weights.network import load_network
 
 BATCH, SIZE, STEPS = 8, 640, 3
 
@@ -27,7 +28,7 @@ def network(form: str) -> tuple[DBDetector, LossSpec]:
     """The network and the loss that belongs to the form: the default recipe's, or the official one with all branches."""
     if form == "training":
         return build_detector("db_pplcnetv3_mobile"), LossSpec(main="dice", alpha=5, beta=10, gamma=1)
-    model = load_network("ppocrv4-mobile-det").model
+    model = load_network(FAMILY, "ppocrv4-mobile-det").model
     for module in model.modules():
         if isinstance(module, Affine):
             module.requires_grad_(False)

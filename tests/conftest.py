@@ -37,3 +37,8 @@ def v4_mobile() -> Bundle:
 @pytest.fixture(scope="session")
 def v6_small() -> Bundle:
     return published_bundle("ppocrv6-small-det")
+
+
+@pytest.fixture(scope="session")
+def cable_pages() -> list[Page]:
+    return read_dataset(f"paddle:{need(DATA / 'cable_labels') / 'val_label.txt'}")

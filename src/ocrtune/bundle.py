@@ -19,6 +19,10 @@ from ocrtune.errors import BundleError
 MANIFEST = "bundle.yaml"
 ONNX = "model.onnx"
 WEIGHTS = "weights.safetensors"
+CHARSET = "charset.txt"
+TaskName = Literal["detection", "orientation", "recognition", "ocr"]
+PARTS: tuple[TaskName, ...] = ("detection", "orientation", "recognition")
+"""What a pipeline bundle (task ``ocr``) may hold, in the order in which they run; each is a bundle folder of its own."""
 FORMAT_VERSION = 1
 
 
@@ -27,24 +31,24 @@ class Manifest(BaseModel):
 
     Attributes:
         format_version: of this layout.
-        task: what the model does.
-        arch: name of the network (see `ocrtune.detection.model.DETECTORS`).
+        task: what the model does; ``ocr`` is a pipeline of the bundles in its sub-folders.
+        arch: name of the network (see the ``model`` module of the task's room); empty for a pipeline.
         form: ``deployed`` (folded) or ``training`` form of the tensors in ``weights.safetensors``.
         preprocess: exact pre-processing, as `ocrtune.runtime` takes it.
         thresholds: exact decoding, as `ocrtune.runtime` takes it.
         metrics: figures with confidence intervals, by name of the data.
         provenance: base weights and their sha256, data fingerprint, configuration, versions.
-        files: sha256 of each file beside the manifest.
+        files: sha256 of each file beside the manifest, or in a pipeline's sub-folders.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     format_version: Literal[1] = 1
-    task: Literal["detection"]
-    arch: str
+    task: TaskName
+    arch: str = ""
     form: Literal["deployed", "training"] = "deployed"
-    preprocess: dict[str, Any]
-    thresholds: dict[str, Any]
+    preprocess: dict[str, Any] = Field(default_factory=dict)
+    thresholds: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
@@ -76,6 +80,20 @@ class Bundle:
         """The tensors for further training; None where only an ONNX file was published."""
         path = self.path / WEIGHTS
         return path if path.is_file() else None
+
+    @property
+    def charset(self) -> Path:
+        """The recogniser's ``charset.txt``.
+
+        Raises:
+            BundleError: the bundle has none.
+        """
+        return self._file(CHARSET, "a recognition bundle always has one: take another copy of the bundle")
+
+    def part(self, task: TaskName) -> Bundle | None:
+        """A pipeline's bundle for a task; None where the pipeline has none."""
+        folder = self.path / task
+        return Bundle.load(folder, verify=False) if (folder / MANIFEST).is_file() else None
 
     def _file(self, name: str, remedy: str) -> Path:
         path = self.path / name
@@ -147,6 +165,7 @@ def save_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path | bytes
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
                 (folder / name).write_bytes(content)
             else:
@@ -164,6 +183,25 @@ def save_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path | bytes
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Bundle.load(path, verify=False)
+
+
+def save_pipeline(path: Path, parts: Mapping[TaskName, Bundle], manifest: Manifest) -> Bundle:
+    """Write a pipeline bundle that holds copies of other bundles, at once.
+
+    Args:
+        path: the folder, replaced if it is a bundle.
+        parts: bundles by task.
+        manifest: of the pipeline.
+
+    Raises:
+        BundleError: something else than a bundle is in the way.
+    """
+    files = {
+        f"{task}/{name}": bundle.path / name
+        for task, bundle in parts.items()
+        for name in (*bundle.manifest.files, MANIFEST)
+    }
+    return save_bundle(path, manifest, files)
 
 
 def sha256(path: Path) -> str:

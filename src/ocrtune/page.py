@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,6 +19,24 @@ Polygon: TypeAlias = npt.NDArray[np.float32]
 Image: TypeAlias = npt.NDArray[np.uint8]
 """uint8 [H, W, 3] in BGR order, after the file's EXIF rotation."""
 
+
+class StoredImage(Protocol):
+    """An image inside a larger store, decoded when it is asked for."""
+
+    @property
+    def name(self) -> str:
+        """What identifies it in messages."""
+        ...
+
+    def load(self) -> Image:
+        """The decoded image, uint8 [H, W, 3] BGR.
+
+        Raises:
+            ImageError: it is missing or damaged.
+        """
+        ...
+
+
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
@@ -31,6 +49,7 @@ class TextRegion:
         text: what it says; None when nobody has said, "" when it was labelled as empty.
         ignore: neither a miss nor a hit counts here (``###`` and its relatives).
         score: confidence of a prediction, 0 to 1; None for a label.
+        text_score: confidence of a read text, 0 to 1; None for a label or where nothing was read.
         angle: reading direction in degrees; None when unknown.
         source: ``file:line`` of the label, for messages; None for a prediction.
     """
@@ -39,6 +58,7 @@ class TextRegion:
     text: str | None = None
     ignore: bool = False
     score: float | None = None
+    text_score: float | None = None
     angle: float | None = None
     source: str | None = None
 
@@ -48,19 +68,19 @@ class Page:
     """An image with its text regions.
 
     Attributes:
-        image: path of the image file, or the decoded image, uint8 [H, W, 3] BGR.
+        image: path of the image file, an image inside a store, or the decoded image, uint8 [H, W, 3] BGR.
         regions: the texts on it, in reading or label order.
         name: what identifies the page in messages and written files; the path as the label file gave it.
         source: ``file`` or ``file:line`` of the label; None when the page was not read from a label file.
     """
 
-    image: Path | Image
+    image: Path | StoredImage | Image
     regions: list[TextRegion] = field(default_factory=list)
     name: str = ""
     source: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name and isinstance(self.image, Path):
+        if not self.name and not isinstance(self.image, np.ndarray):
             self.name = self.image.name
 
     @property
@@ -68,10 +88,14 @@ class Page:
         """The image file.
 
         Raises:
-            DataError: the page holds a decoded image instead of a path.
+            DataError: the page's image is no file of its own.
         """
         if not isinstance(self.image, Path):
-            raise DataError("this page has no image file, only pixels", where=self.name or None)
+            raise DataError(
+                "this page has no image file of its own",
+                where=self.name or None,
+                hint="'ocrtune data crop' writes lines out of a store as files",
+            )
         return self.image
 
     def load(self) -> Image:
@@ -80,7 +104,9 @@ class Page:
         Raises:
             ImageError: the file is missing or cannot be decoded.
         """
-        return read_image(self.image) if isinstance(self.image, Path) else self.image
+        if isinstance(self.image, Path):
+            return read_image(self.image)
+        return self.image if isinstance(self.image, np.ndarray) else self.image.load()
 
     def with_regions(self, regions: Iterable[TextRegion]) -> Page:
         """The same image with other regions."""
@@ -130,6 +156,11 @@ def image_size(path: Path) -> tuple[int, int]:
             return (image.height, image.width) if turned else (image.width, image.height)
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(f"the image's header cannot be read: {error}", where=path) from error
+
+
+def whole_image(width: int, height: int) -> Polygon:
+    """The outline of an image that is one text line, float32 [4, 2]."""
+    return as_polygon([(0, 0), (width, 0), (width, height), (0, height)])
 
 
 def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> Polygon:

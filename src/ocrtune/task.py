@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -15,6 +18,10 @@ class Samples(Protocol):
 
     def __len__(self) -> int:
         """Samples in an epoch."""
+        ...
+
+    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The order of an epoch, a permutation of the indices; samples that should share a batch lie together."""
         ...
 
     def sample(self, epoch: int, index: int) -> Any:
@@ -43,6 +50,11 @@ class Evaluation:
 
 class Task(Protocol):
     """One kind of model, seen from the loop."""
+
+    @property
+    def monitor(self) -> str:
+        """Name of the figure that decides which state is the best."""
+        ...
 
     @property
     def samples(self) -> Samples:

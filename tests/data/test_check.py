@@ -106,6 +106,6 @@ def test_page_without_text_is_fine_but_said(tmp_path: Path) -> None:
 
 def test_real_receipts_have_one_label_that_vanishes(receipts: Path) -> None:
     report = check_dataset(parse_dataset_path(f"icdar:{receipts / 'train'}"))
-    assert report.counts() == {"text-too-small": 1}
+    assert report.counts() == {"text-too-small": 1, "labels-one-case": 1}
     assert report.findings[0].where.endswith("178.csv:19")
     assert not read_dataset(f"icdar:{receipts / 'train'}")[0].regions[0].ignore

@@ -12,7 +12,7 @@ from ocrtune.detection.model import DBOutput
 from ocrtune.nn.fuse import deployed
 from ocrtune.nn.heads.db import DBMaps
 from ocrtune.weights.paddle import torch_name
-from support.golden import DETECTORS, golden_detector, load_arrays, load_json, stream, tensor
+from support.golden import DETECTORS, golden_detector, golden_model, load_arrays, stream, tensor
 
 MAIN = {"DiceLoss": "dice", "DiceFocalLoss": "dice-focal"}
 
@@ -37,11 +37,6 @@ def golden_loss(output: DBOutput, model: dict[str, Any]) -> dict[str, torch.Tens
         key: config[key] for key in ("alpha", "beta", "ohem_ratio", "focal_alpha", "focal_gamma") if key in config
     }
     return db_loss(output, batch, LossSpec.model_validate(values))
-
-
-def golden_model(name: str) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Description, outputs and inputs of a golden network."""
-    return load_json(f"models/{name}.json"), load_arrays(f"models/{name}.npz"), load_arrays("models/inputs.npz")
 
 
 @pytest.mark.parametrize("name", DETECTORS)

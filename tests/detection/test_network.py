@@ -10,13 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 from ocrtune.detection.evaluate import evaluate_detector
-from ocrtune.detection.model import DETECTORS, TorchEngine, build_detector
-from ocrtune.detection.network import load_network
+from ocrtune.detection.model import DETECTORS, build_detector
+from ocrtune.detection.network import FAMILY
 from ocrtune.errors import BundleError, ConfigError
+from ocrtune.nn.engine import TorchEngine
 from ocrtune.nn.fuse import deployed
 from ocrtune.page import Page
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.load import load_detector
+from ocrtune.weights.network import load_network
 from ocrtune.weights.paddle import torch_name
 from ocrtune.weights.registry import published_bundle
 from support.golden import generated_state, load_json
@@ -26,7 +28,7 @@ from support.golden import generated_state, load_json
 def test_torch_network_equals_onnx_runtime_on_real_pages(name: str, receipt_pages: list[Page]) -> None:
     """Both are compared with float64, too: on a few large white pages ONNX Runtime's own rounding exceeds 1e-4."""
     onnx = load_detector(published_bundle(name))
-    network = load_network(name)
+    network = load_network(FAMILY, name)
     assert network.form == "deployed"
     ours, exact = TorchEngine(network.model), copy.deepcopy(network.model).double().eval()
     close = 0
@@ -73,7 +75,7 @@ def test_weight_files_of_both_forms_are_recognised(tmp_path: Path, suffix: str, 
         torch.save(state, path)
     else:
         save_file(state, path)
-    loaded = load_network(str(path))
+    loaded = load_network(FAMILY, str(path))
     assert (loaded.arch, loaded.form) == ("db_pplcnetv3_mobile", form)
     for name, value in loaded.model.state_dict().items():
         assert torch.equal(value, state[name]), name
@@ -84,7 +86,7 @@ def test_pdparams_of_the_official_code(tmp_path: Path) -> None:
     path = tmp_path / "student.pdparams"
     with path.open("wb") as file:
         pickle.dump({**state, "StructuredToParameterName@@": {"a": "b"}}, file, protocol=4)
-    loaded = load_network(str(path))
+    loaded = load_network(FAMILY, str(path))
     assert (loaded.arch, loaded.form) == ("db_pplcnetv3_mobile", "training")
     tensors = loaded.model.state_dict()
     for name, value in state.items():
@@ -102,22 +104,22 @@ def test_no_weight_file_runs_code(tmp_path: Path, suffix: str, monkeypatch: pyte
     path = tmp_path / f"evil{suffix}"
     path.write_bytes(pickle.dumps({"weight": _Attack()}, protocol=2))
     with pytest.raises(BundleError):
-        load_network(str(path))
+        load_network(FAMILY, str(path))
     assert not (tmp_path / "attacked").exists()
 
 
 def test_files_that_do_not_fit(tmp_path: Path) -> None:
     save_file({"other": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(BundleError, match="none of the known networks"):
-        load_network(str(tmp_path / "other.safetensors"))
+        load_network(FAMILY, str(tmp_path / "other.safetensors"))
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0")
     with pytest.raises(BundleError, match="no valid safetensors"):
-        load_network(str(tmp_path / "cut.safetensors"))
+        load_network(FAMILY, str(tmp_path / "cut.safetensors"))
     with pytest.raises(BundleError, match="does not exist"):
-        load_network(str(tmp_path / "gone.pth"))
+        load_network(FAMILY, str(tmp_path / "gone.pth"))
     with pytest.raises(ConfigError, match="cannot be unfolded"):
-        load_network("ppocrv4-mobile-det", form="training")
+        load_network(FAMILY, "ppocrv4-mobile-det", form="training")
     with pytest.raises(ConfigError, match="belong to"):
-        load_network("ppocrv4-mobile-det", arch="db_resnet18_vd")
+        load_network(FAMILY, "ppocrv4-mobile-det", arch="db_resnet18_vd")
     with pytest.raises(ConfigError, match="fresh weights need a network"):
-        load_network(None)
+        load_network(FAMILY, None)

@@ -35,7 +35,7 @@ def test_curves_are_pictures() -> None:
         for step in range(1, 5)
         for kind, name in (("train", "loss"), ("train", "lr"), ("val", "hmean"))
     ]
-    assert decoded(training_curves(rows, 0.4)).shape[1] > 800
+    assert decoded(training_curves(rows, "hmean", 0.4)).shape[1] > 800
     page = Page(np.zeros((9, 9, 3), np.uint8), [rectangle(0, 0, 8, 8)])
     assert decoded(precision_recall({"a": [match_page(page, page)]})).shape[0] > 200
 

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from ocrtune.detection.model import DBDetector, build_detector
+from ocrtune.orientation.model import build_classifier
+from ocrtune.recognition.model import build_recognizer
 from ocrtune.weights.paddle import to_torch
 from support.paths import GOLDEN, need
 
@@ -19,6 +22,9 @@ DETECTORS = {
     "v6_small_det": "db_pplcnetv4_small",
     "v20_server_det": "db_resnet18_vd",
 }
+
+RECOGNIZERS = {"v4_mobile_rec": "ctc_pplcnetv3_mobile", "v6_small_rec": "ctc_pplcnetv4_small"}
+CLASSIFIERS = {"cls_mv3": "cls_mobilenetv3_x0_35"}
 
 
 def load_json(name: str) -> Any:
@@ -56,6 +62,24 @@ def golden_detector(name: str, model: dict[str, Any]) -> DBDetector:
     assert not result.unexpected_keys
     assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
     return network
+
+
+def golden_line_model(name: str, model: dict[str, Any]) -> nn.Module:
+    """One of the networks for lines with its generated weights; nothing but the guide of training is left over."""
+    network: nn.Module = (
+        build_recognizer(RECOGNIZERS[name], model["num_classes"])
+        if name in RECOGNIZERS
+        else build_classifier(CLASSIFIERS[name])
+    )
+    result = network.load_state_dict(to_torch(generated_state(model), network), strict=False)
+    assert all(key.startswith(("head.gtc_head.", "head.before_gtc.")) for key in result.unexpected_keys)
+    assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
+    return network
+
+
+def golden_model(name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+    """Description, outputs and inputs of a golden network."""
+    return load_json(f"models/{name}.json"), load_arrays(f"models/{name}.npz"), load_arrays("models/inputs.npz")
 
 
 def tensor(array: npt.NDArray[Any]) -> torch.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ class Points:
     def __len__(self) -> int:
         return 16
 
+    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        return rng.permutation(len(self))
+
     def sample(self, epoch: int, index: int) -> tuple[float, float]:
         x = float(np.random.default_rng([epoch, index]).uniform(-1, 1))
         return x, 3 * x - 1
@@ -34,6 +38,10 @@ class Line:
     def __init__(self, samples: Points | None = None, answers: Sequence[float] = ()) -> None:
         self._samples = samples or Points()
         self._answers = iter(answers)
+
+    @property
+    def monitor(self) -> str:
+        return "hmean"
 
     @property
     def samples(self) -> Points:

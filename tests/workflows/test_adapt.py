@@ -25,7 +25,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(pages: Path, out: Path) -> list[str]:
-    return ["adapt", str(pages / "train"), "--val", str(pages / "val"), "--out", str(out), *SMALL]
+    return [
+        "adapt",
+        str(pages / "train"),
+        "--val",
+        str(pages / "val"),
+        "--out",
+        str(out),
+        "--task",
+        "detection",
+        *SMALL,
+    ]
 
 
 @pytest.mark.slow
@@ -90,3 +100,57 @@ def test_demo_makes_a_better_detector(tmp_path: Path) -> None:
     assert result["fine_tuned"]["hmean"] > result["calibrated"]["hmean"]
     assert Path(result["bundle"]).is_dir()
     assert Path(result["report"]).is_file()
+
+
+LINES = ("schedule.steps=4", "data.batch_size=4", "trainer.evals=1")
+
+
+@pytest.mark.slow
+def test_adapt_a_whole_pipeline(pages: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    small = (*(f"detection.{s}" for s in SMALL), *(f"recognition.{s}" for s in LINES), "recognition.optimizer.lr=1e-5")
+    done = ocrtune("adapt", pages / "train", "--val", pages / "val", "--out", out, "--json", *small, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "task: ocr" in done.stderr, "boxes with texts are a whole pipeline"
+    result = json.loads(done.stdout)
+    assert result["task"] == "ocr"
+    assert set(result["stages"]) == {"detection", "recognition"}
+    assert (done.returncode == 0) == (result["after"]["end_to_end_hmean"] > result["before"]["end_to_end_hmean"])
+    bundle = Bundle.load(out / "bundle")
+    assert bundle.manifest.task == "ocr"
+    measured = json.loads(ocrtune("eval", out / "bundle", pages / "val", "--json").stdout)
+    assert measured["end_to_end_hmean"] == pytest.approx(result["after"]["end_to_end_hmean"], abs=1e-6)
+    page = read_dataset(str(pages / "val"))[0]
+    read = ocrtune("predict", out / "bundle", page.path, "--format", "text", "--draw", tmp_path / "drawn").stdout
+    assert len(read.splitlines()) > 5
+    assert list((tmp_path / "drawn").iterdir())
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "found and read" in html
+    assert "Confusions" in html
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["recognition", "orientation"])
+def test_adapt_lines_that_were_cut_out(task: str, pages: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        ocrtune("data", "crop", pages / part, "--out", tmp_path / part)
+    call = [
+        "adapt",
+        tmp_path / "train" / "labels.txt",
+        "--val",
+        tmp_path / "val" / "labels.txt",
+        "--out",
+        tmp_path / "out",
+    ]
+    if task == "orientation":
+        call += ["--task", task]
+    done = ocrtune(*call, "--json", *LINES, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(done.stdout)
+    assert result["task"] == task, "lines with texts are for recognition unless something else is asked for"
+    assert (done.returncode == 0) == (result["fine_tuned"]["accuracy"] > result["calibrated"]["accuracy"])
+    measured = json.loads(ocrtune("eval", tmp_path / "out", tmp_path / "val" / "labels.txt", "--json").stdout)
+    assert measured["accuracy"] == pytest.approx(result["fine_tuned"]["accuracy"], abs=1e-6)
+    line = next((tmp_path / "val" / "images").iterdir())
+    found = json.loads(ocrtune("predict", tmp_path / "out", line).stdout)
+    assert found["regions"][0]["angle"] in (0, 180)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import BundleArg, Data, Json
+from ocrtune.cli.options import BundleArg, Data, Json, described_dataset
+
+if TYPE_CHECKING:
+    from ocrtune.bundle import Bundle
+    from ocrtune.page import Page
 
 NAME = "calibrate"
 EXAMPLES = """Examples:
@@ -25,56 +29,75 @@ def command(
         Path | None, typer.Option(help="Where the calibrated bundle goes; default: into BUNDLE itself.")
     ] = None,
     sizes: Annotated[
-        str, typer.Option(help="Lengths of the longer side to try, in pixels.")
+        str, typer.Option(help="Detection: lengths of the longer side to try, in pixels.")
     ] = "960,1120,1280,1440,1600",
+    text_policy: Annotated[
+        str, typer.Option(help="Recognition: what is no difference between texts; auto: as the labels allow.")
+    ] = "auto",
     json: Json = False,
 ) -> None:
-    """Fit input size, bin threshold, box threshold and unclip ratio together, on pages held out of training.
+    """Fit a bundle's settings on data held out of training.
 
-    Do not report on the pages that you calibrate on. Refuses (exit code 1) when they are too few.
+    Detection: input size, bin threshold, box threshold and unclip ratio together. Recognition: confidence, and whether
+    doubtful lines are read again upside down. Orientation: above which probability a line is turned.
+
+    Do not report on the data that you calibrate on. Refuses (exit code 1) when they are too few.
     """
-    from ocrtune.calibration.thresholds import calibrate, size_options
-    from ocrtune.data.formats import parse_dataset_path, read_dataset
+    from ocrtune.data.formats import read_dataset
     from ocrtune.errors import UsageError
-    from ocrtune.runtime.load import detection_settings, load_detector
-    from ocrtune.weights.registry import PUBLISHED, resolve_bundle
+    from ocrtune.weights.registry import NAMES, resolve_bundle
 
     output = Output(json)
+    resolved = resolve_bundle(bundle)
+    if out is None and bundle in NAMES:
+        raise UsageError(f"'{bundle}' is published and stays as it is", hint="give a folder with --out")
+    task = resolved.manifest.task
+    if task == "ocr":
+        raise UsageError(
+            "a pipeline is calibrated part by part", where=bundle, hint=f"for example {resolved.path / 'recognition'}"
+        )
+    pages = read_dataset(described_dataset(data, output))
+    if task == "detection":
+        changes, figures = _detection(output, resolved, pages, _sizes(sizes))
+    elif task == "recognition":
+        changes, figures = _recognition(output, resolved, pages, text_policy)
+    else:
+        changes, figures = _orientation(output, resolved, pages)
+    metrics = {**resolved.manifest.metrics, "calibration": {**figures, "data": data}}
+    written = resolved.rewritten(out or resolved.path, metrics=metrics, **changes)
+    output.say(f"bundle: {written.path}")
+    output.result({"task": task, "bundle": str(written.path), **figures, **changes})
+    output.next(f"ocrtune eval {written.path} DATA_THAT_WAS_NOT_CALIBRATED_ON")
+
+
+def _sizes(text: str) -> list[int]:
+    from ocrtune.errors import UsageError
+
     try:
-        wanted = [int(size) for size in sizes.split(",")]
+        wanted = [int(size) for size in text.split(",")]
     except ValueError as error:
-        raise UsageError(f"'{sizes}' is no list of sizes", where="--sizes", expected="736,960,1280") from error
+        raise UsageError(f"'{text}' is no list of sizes", where="--sizes", expected="736,960,1280") from error
     if min(wanted) < 32:
         raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
-    resolved = resolve_bundle(bundle)
-    if out is None and bundle in PUBLISHED:
-        raise UsageError(f"'{bundle}' is published and stays as it is", hint="give a folder with --out")
-    dataset = parse_dataset_path(data)
-    if dataset.detected:
-        output.say(f"data: {dataset} (format detected)")
-    preprocess, thresholds = detection_settings(resolved)
+    return wanted
+
+
+def _detection(
+    output: Output, bundle: Bundle, pages: list[Page], sizes: list[int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ocrtune.calibration.thresholds import calibrate, size_options
+    from ocrtune.runtime.load import detection_settings, load_detector
+
+    preprocess, thresholds = detection_settings(bundle)
     found = calibrate(
-        load_detector(resolved).engine,
-        read_dataset(dataset),
+        load_detector(bundle).engine,
+        pages,
         preprocess,
         thresholds,
-        size_options(preprocess, wanted),
+        size_options(preprocess, sizes),
         progress=output.say,
     )
-    best, low_high = found.best, found.best.hmean_ci95
-    metrics = {
-        "pages": found.pages,
-        "hmean": round(best.hmean, 6),
-        "hmean_ci95": [round(value, 6) for value in low_high],
-        "hmean_before": round(found.before.hmean, 6),
-        "data": data,
-    }
-    written = resolved.rewritten(
-        out or resolved.path,
-        preprocess=best.preprocess.model_dump(mode="json"),
-        thresholds=best.thresholds.model_dump(mode="json"),
-        metrics={**resolved.manifest.metrics, "calibration": metrics},
-    )
+    best, (low, high) = found.best, found.best.hmean_ci95
     output.table(
         f"fitted on {found.pages} pages",
         (
@@ -94,18 +117,66 @@ def command(
                 best.thresholds.unclip_ratio,
                 f"{found.before.hmean:.4f}",
                 f"{best.hmean:.4f}",
-                f"{low_high[0]:.4f} .. {low_high[1]:.4f}",
+                f"{low:.4f} .. {high:.4f}",
             )
         ],
     )
-    output.say(f"bundle: {written.path}")
-    output.result(
-        {
-            "task": "detection",
-            "bundle": str(written.path),
-            **metrics,
-            "thresholds": best.thresholds.model_dump(),
-            "preprocess": best.preprocess.model_dump(mode="json"),
-        }
+    figures = {
+        "pages": found.pages,
+        "hmean": round(best.hmean, 6),
+        "hmean_ci95": [round(low, 6), round(high, 6)],
+        "hmean_before": round(found.before.hmean, 6),
+    }
+    return {
+        "preprocess": best.preprocess.model_dump(mode="json"),
+        "thresholds": best.thresholds.model_dump(mode="json"),
+    }, figures
+
+
+def _recognition(
+    output: Output, bundle: Bundle, pages: list[Page], text_policy: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ocrtune.calibration.confidence import MIN_LINES, calibrate_reading, expected_calibration_error
+    from ocrtune.cli.evaluate import chosen_policy
+    from ocrtune.errors import GateError
+    from ocrtune.recognition.evaluate import evaluate_recognizer
+    from ocrtune.recognition.metric import score_lines
+    from ocrtune.runtime.load import load_recognizer
+
+    recognizer = load_recognizer(bundle)
+    with output.bar("pages", len(pages)) as each:
+        before = evaluate_recognizer(recognizer, pages, each)
+    if len(before) < MIN_LINES:
+        raise GateError(
+            f"{len(before)} lines are too few to fit a confidence", expected=f"{MIN_LINES} lines", hint="label more"
+        )
+    policy = chosen_policy(output, text_policy, before)
+    recognizer.thresholds = calibrate_reading(recognizer, pages, policy)
+    after = evaluate_recognizer(recognizer, pages)
+    figures: dict[str, Any] = {"lines": len(after), "text_policy": policy}
+    rows = []
+    for name, results in (("before", before), ("after", after)):
+        accuracy, error = score_lines(results, policy).accuracy, expected_calibration_error(results, policy)
+        rows.append((name, f"{accuracy:.4f}", f"{error:.4f}"))
+        figures |= {f"accuracy_{name}": round(accuracy, 6), f"calibration_error_{name}": round(error, 6)}
+    thresholds = recognizer.thresholds
+    output.table(f"fitted on {len(after)} lines", ("", "accuracy", "expected calibration error"), rows)
+    output.say(f"temperature {thresholds.temperature}, second look below {thresholds.second_look}")
+    return {"thresholds": thresholds.model_dump(mode="json")}, figures
+
+
+def _orientation(output: Output, bundle: Bundle, pages: list[Page]) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ocrtune.orientation.evaluate import evaluate_orientation
+    from ocrtune.orientation.metric import OrientationResult, fit_threshold
+    from ocrtune.runtime.load import load_orientation
+
+    with output.bar("pages", len(pages)) as each:
+        before = evaluate_orientation(load_orientation(bundle), pages, each)
+    threshold = fit_threshold(before.probabilities, before.turned)
+    after = OrientationResult(before.probabilities, before.turned, threshold)
+    output.table(
+        f"fitted on {after.lines} lines, half of them turned over",
+        ("", "turned above", "accuracy"),
+        [("before", before.threshold, f"{before.accuracy:.4f}"), ("after", threshold, f"{after.accuracy:.4f}")],
     )
-    output.next(f"ocrtune eval {written.path} PAGES_THAT_WERE_NOT_CALIBRATED_ON")
+    return {"thresholds": {"turn_thresh": threshold}}, {"accuracy_before": before.accuracy, **after.as_dict()}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Data, Json
+from ocrtune.cli.options import Data, Json, described_dataset
+
+if TYPE_CHECKING:
+    from ocrtune.data.check import CheckReport
+    from ocrtune.data.formats import DatasetPath
 
 NAME = "data"
 app = typer.Typer(
     help="Labelled data: check, look at, split and convert it.", no_args_is_help=True, rich_markup_mode=None
 )
 PageSize = Annotated[int, typer.Option(min=32, help="Longer side in pixels at which pages will be trained on.")]
-Format = Annotated[str | None, typer.Option(help="icdar, paddle or json; default: as the data.")]
+Format = Annotated[str | None, typer.Option(help="icdar, paddle, csv, lmdb or json; default: as the data.")]
 
 
 @app.command(
@@ -33,18 +37,16 @@ def check(
     json: Json = False,
 ) -> None:
     """Decode every image, look at every line and outline; exit code 1 when there are errors."""
-    from ocrtune.data.check import check_dataset, find_leaks
-    from ocrtune.data.formats import parse_dataset_path, write_dataset
+    from ocrtune.data.check import find_leaks
+    from ocrtune.data.formats import write_dataset
     from ocrtune.errors import UsageError
 
     output = Output(json)
-    dataset = parse_dataset_path(data)
-    if dataset.detected:
-        output.say(f"data: {dataset} (format detected)")
-    reports = [_run_check(output, dataset, page_size, check_dataset)]
+    dataset = described_dataset(data, output)
+    reports = [_run_check(output, dataset, page_size)]
     if val is not None:
-        val_dataset = parse_dataset_path(val)
-        reports.append(_run_check(output, val_dataset, page_size, check_dataset))
+        val_dataset = described_dataset(val, output)
+        reports.append(_run_check(output, val_dataset, page_size))
         reports[1].findings += find_leaks(*reports)
     for report in reports:
         rows = [
@@ -81,11 +83,11 @@ def check(
 @app.command("stats", epilog="Example:\n\nocrtune data stats receipts/train --json")
 def stats(data: Data, page_size: PageSize = 1280, json: Json = False) -> None:
     """Sizes, text heights at the training size, lengths, characters (percentiles 5, 25, 50, 75, 95)."""
-    from ocrtune.data.formats import parse_dataset_path, read_dataset
+    from ocrtune.data.formats import read_dataset
     from ocrtune.data.stats import dataset_stats
 
     output = Output(json)
-    dataset = parse_dataset_path(data)
+    dataset = described_dataset(data, output)
     pages = read_dataset(dataset)
     with output.bar("pages", len(pages)) as each:
         figures = dataset_stats(pages, page_size, each)
@@ -104,7 +106,7 @@ def split(
     json: Json = False,
 ) -> None:
     """Split by the images' content: the same pages always go to the same part, twins stay together."""
-    from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
+    from ocrtune.data.formats import read_dataset, write_dataset
     from ocrtune.data.split import split_pages
     from ocrtune.errors import UsageError
 
@@ -116,7 +118,7 @@ def split(
         raise UsageError(f"'{shares}' are no shares", where="--shares", expected="70,20,10") from error
     if not 1 <= len(sizes) <= len(names):
         raise UsageError(f"{len(sizes)} shares", where="--shares", expected="one to three: train, val, test")
-    dataset = parse_dataset_path(data)
+    dataset = described_dataset(data, output)
     target_format = format or dataset.format
     parts = split_pages(read_dataset(dataset), sizes)
     written = {}
@@ -142,16 +144,16 @@ def split(
 @app.command("convert", epilog="Example:\n\nocrtune data convert icdar:receipts/train --format paddle --out train.txt")
 def convert(
     data: Data,
-    format: Annotated[str, typer.Option(help="icdar, paddle or json.")],
+    format: Annotated[str, typer.Option(help="icdar, paddle, csv, lmdb or json.")],
     out: Annotated[Path, typer.Option(help="File (icdar: folder) to write.")],
     json: Json = False,
 ) -> None:
     """Write the labels in another format; images stay where they are."""
-    from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
+    from ocrtune.data.formats import read_dataset, write_dataset
     from ocrtune.errors import UsageError
 
     output = Output(json)
-    dataset = parse_dataset_path(data)
+    dataset = described_dataset(data, output)
     if out.exists():
         raise UsageError("something is already there", where=out, hint="name another place with --out")
     pages = read_dataset(dataset)
@@ -159,6 +161,47 @@ def convert(
     output.say(f"written: {format}:{out} ({len(pages)} pages)")
     output.result({"path": f"{format}:{out}", "pages": len(pages)})
     output.next(f"ocrtune data check {format}:{out}")
+
+
+@app.command(
+    "crop",
+    epilog="Examples:\n\nocrtune data crop icdar:receipts/train --out lines\n\n"
+    "ocrtune data crop lmdb:store --out lines --format csv",
+)
+def crop(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the lines and their label file.")],
+    margin: Annotated[float, typer.Option(min=0, max=1, help="Kept around a label, as a share of its height.")] = 0.0,
+    format: Annotated[
+        str, typer.Option(help="paddle (labels.txt), csv (labels.csv) or lmdb (folder lmdb).")
+    ] = "paddle",
+    json: Json = False,
+) -> None:
+    """Cut every labelled text out as a line, with the code that cuts in use; texts marked as ignored are left out."""
+    from dataclasses import replace
+
+    from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.data.lines import cut_lines
+    from ocrtune.errors import UsageError
+    from ocrtune.page import image_size, whole_image
+
+    places = {"paddle": out / "labels.txt", "csv": out / "labels.csv", "lmdb": out / "lmdb"}
+    if format not in places:
+        raise UsageError(f"'{format}' is no format of lines", where="--format", expected=", ".join(places))
+    output = Output(json)
+    dataset = described_dataset(data, output)
+    if places[format].exists() or (out / "images").exists():
+        raise UsageError("lines are already there", where=out, hint="name another folder with --out")
+    pages = read_dataset(dataset)
+    with output.bar("pages", len(pages)) as each:
+        lines = cut_lines(pages, out / "images", margin, each)
+    whole = [
+        line.with_regions([replace(line.regions[0], polygon=whole_image(*image_size(line.path)))]) for line in lines
+    ]
+    write_dataset(whole, format, places[format])
+    output.say(f"{len(lines)} lines of {len(pages)} pages: {format}:{places[format]}")
+    output.result({"path": f"{format}:{places[format]}", "lines": len(lines), "pages": len(pages)})
+    output.next(f"ocrtune adapt {format}:{places[format]} --task recognition")
 
 
 @app.command("show", epilog="Example:\n\nocrtune data show receipts/train --draw drawn --limit 12")
@@ -170,24 +213,26 @@ def show(
 ) -> None:
     """Draw labelled pages: green what counts, grey what is ignored."""
     from ocrtune.data.draw import contact_sheet, draw_regions
-    from ocrtune.data.formats import parse_dataset_path, read_dataset
+    from ocrtune.data.formats import read_dataset
     from ocrtune.report.figures import jpeg
 
     output = Output(json)
-    dataset = parse_dataset_path(data)
+    dataset = described_dataset(data, output)
     pages = read_dataset(dataset)[:limit]
     draw.mkdir(parents=True, exist_ok=True)
     drawn = [draw_regions(page.load(), page.regions) for page in pages]
     for index, image in enumerate(drawn):
-        (draw / f"{index + 1:03d}_{pages[index].path.stem}.jpg").write_bytes(jpeg(image))
+        (draw / f"{index + 1:03d}_{Path(pages[index].name).stem}.jpg").write_bytes(jpeg(image))
     (draw / "sheet.jpg").write_bytes(jpeg(contact_sheet(drawn)))
     output.say(f"{len(pages)} pages drawn in {draw}, together in {draw / 'sheet.jpg'}")
     output.result({"pages": len(pages), "folder": str(draw), "sheet": str(draw / "sheet.jpg")})
     output.next(f"ocrtune data check {data}")
 
 
-def _run_check(output: Output, dataset, page_size, check_dataset):  # type: ignore[no-untyped-def]
+def _run_check(output: Output, dataset: DatasetPath, page_size: int) -> CheckReport:
     from contextlib import ExitStack
+
+    from ocrtune.data.check import check_dataset
 
     with ExitStack() as stack:
         return check_dataset(dataset, page_size, lambda total: stack.enter_context(output.bar("pages", total)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -33,12 +32,23 @@ def command(
     was made; --gate exports anew from the weights and compares on your pages.
     """
     from ocrtune.errors import UsageError
+    from ocrtune.files import write_whole
     from ocrtune.weights.registry import resolve_bundle
 
     output = Output(json)
     if format != "onnx":
         raise UsageError(f"'{format}' is no format", where="--format", expected="onnx")
     resolved = resolve_bundle(bundle)
+    task = resolved.manifest.task
+    if task == "ocr":
+        raise UsageError(
+            "a pipeline is exported part by part", where=bundle, hint=f"for example {resolved.path / 'detection'}"
+        )
+    if gate is not None and task != "detection":
+        raise UsageError(
+            "--gate is for detectors: a recogniser's or classifier's file went through the gate when the bundle was made",
+            hint=f"leave --gate out, and measure it with: ocrtune eval {bundle} DATA",
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float] = dict(resolved.manifest.provenance.get("gate", {}))
     if gate is None:
@@ -48,21 +58,20 @@ def command(
 
         need_training()
         from ocrtune.data.formats import read_dataset
-        from ocrtune.detection.network import load_network
+        from ocrtune.detection.network import FAMILY
         from ocrtune.export.bundle import gated_detector_onnx
         from ocrtune.runtime.load import detection_settings
+        from ocrtune.weights.network import load_network
 
         preprocess, thresholds = detection_settings(resolved)
-        network = load_network(str(resolved.path))
+        network = load_network(FAMILY, str(resolved.path))
         content, result = gated_detector_onnx(network.model, preprocess, thresholds, read_dataset(gate)[:pages])
         figures = result.as_dict()
         output.say(
             f"gate: {result.pages} pages, tensors within {result.tensor:.1e}, {result.boxes_equal:.1%} of the boxes equal, "
             f"hmean {result.hmean_before:.4f} -> {result.hmean_after:.4f}"
         )
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, out)
+    write_whole(out, content)
     output.say(f"written: {out} ({out.stat().st_size / 1e6:.2f} MB)")
     output.result({"file": str(out), "format": format, "bytes": out.stat().st_size, "gate": figures})
     output.next(f"ocrtune predict {bundle} IMAGE_OR_FOLDER")

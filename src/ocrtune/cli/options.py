@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from ocrtune.cli.console import Output
+
+if TYPE_CHECKING:
+    from ocrtune.data.formats import DatasetPath
+
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
-Data: TypeAlias = Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH (icdar, paddle, json).")]
+Data: TypeAlias = Annotated[
+    str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH (icdar, paddle, csv, lmdb, json).")
+]
 BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
 ]
+
+
+def described_dataset(data: str, output: Output) -> DatasetPath:
+    """The data set that a user named; its format is said where it was detected.
+
+    Raises:
+        DataError: the path does not exist, or no format fits.
+        UsageError: the format is unknown.
+    """
+    from ocrtune.data.formats import parse_dataset_path
+
+    dataset = parse_dataset_path(data)
+    if dataset.detected:
+        output.say(f"data: {dataset} (format detected)")
+    return dataset

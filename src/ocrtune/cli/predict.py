@@ -15,6 +15,8 @@ EXAMPLES = """Examples:
 
 ocrtune predict adapted/bundle receipt.jpg --draw drawn
 
+ocrtune predict ppocrv6-small contract.pdf --format text
+
 ocrtune predict ppocrv4-mobile-det scans/ --format jsonl --out found.jsonl
 
 ocrtune predict adapted/bundle scans/ --format icdar --out labels"""
@@ -22,31 +24,33 @@ ocrtune predict adapted/bundle scans/ --format icdar --out labels"""
 
 def command(
     bundle: BundleArg,
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Images and folders of images.")],
-    format: Annotated[str, typer.Option(help="json, jsonl, icdar, paddle.")] = "json",
-    draw: Annotated[Path | None, typer.Option(help="Folder for the pages with what was found drawn on.")] = None,
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Images, PDFs, and folders of them.")],
+    format: Annotated[str, typer.Option(help="json, jsonl, text, icdar, paddle.")] = "json",
+    draw: Annotated[Path | None, typer.Option(help="Folder for the pages with what was found and read.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl.")
+        Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl, text.")
     ] = None,
 ) -> None:
-    """Find the texts on images; boxes are in pixels of the image after its EXIF rotation.
+    """Find the texts on images, and read them where the bundle can; boxes are in pixels after EXIF rotation.
+
+    A PDF's pages are rendered at 200 dpi and called FILE.pdf#1, FILE.pdf#2, ...
 
     A damaged image is told and left out; the exit code is then 1.
     """
     from ocrtune.errors import UsageError
-    from ocrtune.runtime.load import load_detector
     from ocrtune.weights.registry import resolve_bundle
-    from ocrtune.workflows.predict import FORMATS, find_images, predict_images, write_predictions
+    from ocrtune.workflows.predict import FORMATS, find_images, page_model, predict_images, write_predictions
 
     if format not in FORMATS:
         raise UsageError(f"'{format}' is no format", where="--format", expected=", ".join(FORMATS))
-    if out is None and format not in ("json", "jsonl"):
+    if out is None and format not in ("json", "jsonl", "text"):
         raise UsageError(f"the format {format} writes files", hint="name them with --out")
     output = Output(as_json=True)  # stdout is for the predictions
-    images = find_images(sources)
-    detector = load_detector(resolve_bundle(bundle))
+    images, unopened = find_images(sources)
+    model = page_model(resolve_bundle(bundle))
     with output.bar("images", len(images)) as each:
-        predicted = predict_images(detector, images, draw, each)
+        predicted = predict_images(model, images, draw, each)
+    predicted.errors += unopened
     write_predictions(predicted.pages, predicted.sizes, format, out)
     for error in predicted.errors:
         output.warn(str(error))

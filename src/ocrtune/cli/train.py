@@ -41,31 +41,31 @@ def command(
     loaded = load_config(config, overrides or ()) if config is not None else None
     need_training()
     from ocrtune.cli.training_view import workflow_console
-    from ocrtune.workflows.train import SCORE_COLUMNS, new_run_folder, read_run_config, score_row, train_detector
+    from ocrtune.workflows.train import new_run_folder, read_run_config, train
 
     folder = resume if resume is not None else new_run_folder(loaded.config.output_dir if loaded else "")
     settings = (loaded or read_run_config(folder)).config
     output.say(f"run folder: {folder}")
     with workflow_console(output) as console:
-        result = train_detector(
+        result = train(
             settings,
             folder,
             resume=resume is not None,
             console=console,
             resume_command=f"ocrtune train --resume {folder}",
         )
-    output.table("validation pages", SCORE_COLUMNS, [score_row("fine-tuned, exported", result.val.score)])
+    output.table("validation data", result.columns, [result.row])
     for note in result.notes:
         output.say(note)
     output.say(f"bundle: {result.bundle.path}")
     output.say(f"report: {folder / 'report.html'}")
-    output.next(f"ocrtune eval {folder} PATH/TO/OTHER/PAGES")
+    output.next(f"ocrtune eval {folder} PATH/TO/OTHER/DATA")
     output.result(
         {
-            "task": "detection",
+            "task": settings.task,
             "run": str(folder),
             "bundle": str(result.bundle.path),
-            "base_hmean": result.base_hmean,
-            **result.val.score.as_dict(),
+            f"base_{result.monitor}": result.base,
+            **result.val.as_dict(),
         }
     )

@@ -11,7 +11,7 @@ from ocrtune.cli.console import Output
 
 if TYPE_CHECKING:
     from ocrtune.training.loop import Progress
-    from ocrtune.workflows.train import Console
+    from ocrtune.workflows.console import Console
 
 _LINE_EVERY = 20.0
 
@@ -19,7 +19,7 @@ _LINE_EVERY = 20.0
 @contextmanager
 def workflow_console(out: Output) -> Iterator[Console]:
     """A workflow's console on the terminal: lines, bars, and the training's progress in place."""
-    from ocrtune.workflows.train import Console
+    from ocrtune.workflows.console import Console
 
     with ExitStack() as bars:
         status = None

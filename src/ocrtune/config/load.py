@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ocrtune.config.schema import TrainConfig
+from ocrtune.config.schema import CONFIGS, TrainConfig
 from ocrtune.errors import ConfigError, nearest
 
 DEFAULT = "default"
@@ -59,10 +59,19 @@ def build_config(values: Mapping[str, Any], origins: Mapping[str, str] | None = 
     Raises:
         ConfigError: a key is unknown (the nearest valid name is told), or a value does not fit.
     """
+    task = values.get("task", "detection")
+    if task not in CONFIGS:
+        close = nearest(str(task), CONFIGS)
+        raise ConfigError(
+            f"no task is called '{task}'",
+            where=(origins or {}).get("task", "task"),
+            expected=", ".join(CONFIGS),
+            hint=f"did you mean '{close}'?" if close else None,
+        )
     try:
-        return TrainConfig.model_validate(values)
+        return CONFIGS[task].model_validate(values)
     except ValidationError as error:
-        raise _as_config_error(error, origins or {}) from error
+        raise _as_config_error(error, origins or {}, CONFIGS[task]) from error
 
 
 def flatten(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
@@ -130,14 +139,14 @@ def _put(values: dict[str, Any], key: str, value: Any, override: str) -> None:
     values[last] = value
 
 
-def _as_config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+def _as_config_error(error: ValidationError, origins: Mapping[str, str], schema: type[BaseModel]) -> ConfigError:
     faults = error.errors(include_url=False)
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    location = [str(part) for part in first["loc"]]
+    location = _named(schema, [str(part) for part in first["loc"]])
     key = ".".join(location)
     where = f"{origins[key]}: {key}" if key in origins else key or None
     if first["type"] == "extra_forbidden":
-        valid = _names_at(location[:-1])
+        valid = _names_at(schema, location[:-1])
         close = nearest(location[-1], valid)
         return ConfigError(
             f"there is no key '{key}'",
@@ -151,8 +160,17 @@ def _as_config_error(error: ValidationError, origins: Mapping[str, str]) -> Conf
     return ConfigError(f"{message[0].lower()}{message[1:]}, found {first['input']!r}", where=where)
 
 
-def _names_at(location: list[str]) -> list[str]:
-    section: type[BaseModel] = TrainConfig
+def _named(section: type[BaseModel], location: list[str]) -> list[str]:
+    """A location without what pydantic adds behind a key of several types."""
+    for depth, name in enumerate(location[:-1]):
+        field = section.model_fields.get(name)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return location[: depth + 1]
+        section = field.annotation
+    return location
+
+
+def _names_at(section: type[BaseModel], location: list[str]) -> list[str]:
     for name in location:
         annotation = section.model_fields[name].annotation
         assert isinstance(annotation, type)

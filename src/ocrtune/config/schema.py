@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -33,7 +33,8 @@ class ModelConfig(Section):
 
     arch: str = Field("auto", description="network, or auto: the one that the pretrained weights belong to")
     pretrained: str | None = Field(
-        "ppocrv4-mobile-det", description="registered name, bundle, run, or weight file; null: fresh weights"
+        "auto",
+        description="registered name, bundle, run, or weight file; auto: the task's default; null: fresh weights",
     )
     form: Literal["auto", "deployed", "training"] = Field(
         "auto",
@@ -47,7 +48,9 @@ class DataConfig(Section):
     train: str | list[str] = Field(description="data set(s), PATH or FORMAT:PATH")
     val: str | None = Field(None, description="data set for choosing the best state; null: held out of train")
     holdout: float = Field(0.15, gt=0, lt=0.9, description="share of train that is held out where val is null")
-    batch_size: int = Field(8, ge=1, description="views in one step of one process")
+    batch_size: Annotated[int, Field(ge=1)] | Auto = Field(
+        "auto", description="samples in one step of one process; auto: 8 page views, 32 lines, 64 for their direction"
+    )
     num_workers: int = Field(1, ge=0, description="processes that prepare samples; never changes results")
 
     @model_validator(mode="before")
@@ -186,22 +189,145 @@ class EarlyStoppingConfig(Section):
     """When it is enough."""
 
     patience: int | None = Field(10, ge=1, description="evaluations without a new best; null: never")
-    monitor: Literal["hmean"] = Field("hmean", description="figure on the validation pages")
+    monitor: Literal["auto", "hmean", "accuracy"] = Field(
+        "auto", description="figure on the validation data; auto: hmean for detection, accuracy for lines"
+    )
 
 
 class TrainConfig(Section):
-    """Everything that `ocrtune train` reads."""
+    """What `ocrtune train` reads for every task."""
 
-    task: Literal["detection"] = Field("detection", description="what is trained")
+    PRETRAINED: ClassVar[str] = ""
+    BATCH_SIZE: ClassVar[int] = 8
+
+    task: str = Field(description="what is trained: detection, recognition or orientation")
     model: ModelConfig = Field(default_factory=lambda: ModelConfig())
     data: DataConfig
-    input: InputConfig = Field(default_factory=lambda: InputConfig())
-    targets: TargetSpec = Field(default_factory=lambda: TargetSpec())
-    loss: LossSpec = Field(default_factory=lambda: LossSpec())
-    augment: AugmentConfig = Field(default_factory=lambda: AugmentConfig())
     optimizer: OptimizerConfig = Field(default_factory=lambda: OptimizerConfig())
     schedule: ScheduleConfig = Field(default_factory=lambda: ScheduleConfig())
     freeze: FreezeConfig = Field(default_factory=lambda: FreezeConfig())
     trainer: TrainerConfig = Field(default_factory=lambda: TrainerConfig())
     early_stopping: EarlyStoppingConfig = Field(default_factory=lambda: EarlyStoppingConfig())
     output_dir: Annotated[str, Field(description="runs are written to OUTPUT_DIR/exp_<timestamp>")] = "workdirs"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_task(cls, values: Any) -> Any:
+        """Resolve what is ``auto`` and only depends on the task."""
+        if not isinstance(values, dict):
+            return values
+        filled = dict(values)
+        for section, key, value in (("model", "pretrained", cls.PRETRAINED), ("data", "batch_size", cls.BATCH_SIZE)):
+            part = filled.get(section, {})
+            if isinstance(part, dict) and part.get(key, "auto") == "auto" and (section == "model" or part):
+                filled[section] = {**part, key: value}
+        return filled
+
+    @property
+    def batch_size(self) -> int:
+        """``data.batch_size``, which is a number once the task is known."""
+        assert self.data.batch_size != "auto"
+        return self.data.batch_size
+
+
+class DetectionConfig(TrainConfig):
+    """Everything that a detector's training reads."""
+
+    PRETRAINED = "ppocrv4-mobile-det"
+
+    task: Literal["detection"] = Field("detection", description="what is trained")
+    input: InputConfig = Field(default_factory=lambda: InputConfig())
+    targets: TargetSpec = Field(default_factory=lambda: TargetSpec())
+    loss: LossSpec = Field(default_factory=lambda: LossSpec())
+    augment: AugmentConfig = Field(default_factory=lambda: AugmentConfig())
+
+
+class LineInputConfig(Section):
+    """At which size lines are seen."""
+
+    multiple: int = Field(32, ge=8, description="lines are padded to a multiple of so many pixels of width")
+    min_width: int = Field(32, ge=8, description="and to at least so many")
+    max_width: int = Field(1600, ge=64, description="longer lines are squeezed")
+
+
+class TextConfig(Section):
+    """What is taught to be read."""
+
+    dictionary: str | None = Field(None, description="characters of the classes, for weights that do not say them")
+    unknown: Literal["error", "drop", "map", "extend"] = Field(
+        "extend",
+        description="characters that the model does not know: refuse, leave out, replace by the nearest, learn",
+    )
+    policy: Literal["auto", "exact", "ignore-case", "ignore-space", "ignore-case-space"] = Field(
+        "auto", description="what is no difference when lines are compared; auto: as the labels allow"
+    )
+
+
+class LineAugmentConfig(Section):
+    """What happens to a line before it is trained on."""
+
+    jitter: float = Field(0.04, ge=0, le=0.5, description="shift of a label's corners, as a share of the line's height")
+    grow: tuple[float, float] = Field((-0.02, 0.14), description="range of growth of a label, as a share of the height")
+    stretch: float = Field(1.15, ge=1, description="largest factor on the width alone, either way")
+    tia: float = Field(0.3, ge=0, le=1, description="share of lines that are bent (TIA)")
+    rotate: float = Field(2.0, ge=0, le=20, description="largest angle in degrees, either way")
+    colour: bool = Field(True, description="contrast, brightness, gamma, channel balance")
+    blur: float = Field(0.15, ge=0, le=1, description="share of lines that are blurred, by defocus or motion")
+    noise: float = Field(0.15, ge=0, le=1, description="share of lines with noise")
+    small: float = Field(0.15, ge=0, le=1, description="share of lines seen through a coarser grid")
+    jpeg: float = Field(0.1, ge=0, le=1, description="share of lines compressed anew")
+    invert: float = Field(0.05, ge=0, le=1, description="share of lines with light and dark exchanged")
+    rand_augment: int = Field(
+        0, ge=0, le=9, description="RandAugment: magnitude of two further random changes; 0: none"
+    )
+
+
+class RecognitionAugmentConfig(LineAugmentConfig):
+    """What happens to a line before it is read."""
+
+    join: float = Field(0.0, ge=0, le=1, description="share of lines that another is set behind")
+    overturn: float = Field(
+        0.1, ge=0, le=1, description="share of lines that are turned over and taught to say nothing"
+    )
+
+
+class RecognitionConfig(TrainConfig):
+    """Everything that a recogniser's training reads."""
+
+    PRETRAINED = "ppocrv6-small-rec"
+    BATCH_SIZE = 32
+
+    task: Literal["recognition"] = Field("recognition", description="what is trained")
+    text: TextConfig = Field(default_factory=lambda: TextConfig())
+    input: LineInputConfig = Field(default_factory=lambda: LineInputConfig())
+    augment: RecognitionAugmentConfig = Field(default_factory=lambda: RecognitionAugmentConfig())
+
+
+class OrientationAugmentConfig(LineAugmentConfig):
+    """What happens to a line before it is trained on; nothing here turns it over."""
+
+    erase: Literal["none", "cutout", "random_erasing", "hide_and_seek", "grid_mask"] = Field(
+        "random_erasing", description="what hides parts of a line"
+    )
+    erase_prob: float = Field(0.2, ge=0, le=1, description="share of lines with hidden parts")
+    auto_augment: bool = Field(False, description="AutoAugment: random pairs of changes from a fixed list")
+    mix: Literal["none", "mixup", "cutmix"] = Field("none", description="mix the lines of a batch and their labels")
+    mix_alpha: float = Field(0.2, gt=0, description="of the beta distribution that draws the share of each line")
+
+
+class OrientationConfig(TrainConfig):
+    """Everything that a direction classifier's training reads."""
+
+    PRETRAINED = "ppocr-mobile-ori"
+    BATCH_SIZE = 64
+
+    task: Literal["orientation"] = Field("orientation", description="what is trained")
+    augment: OrientationAugmentConfig = Field(default_factory=lambda: OrientationAugmentConfig())
+
+
+CONFIGS: dict[str, type[TrainConfig]] = {
+    "detection": DetectionConfig,
+    "recognition": RecognitionConfig,
+    "orientation": OrientationConfig,
+}
+"""The configuration of each task."""

@@ -14,13 +14,14 @@ import numpy as np
 import shapely
 
 from ocrtune.data.content import content_hash, read_whole_image
-from ocrtune.data.formats import DatasetPath, read_dataset
+from ocrtune.data.formats import DatasetPath, is_line, read_dataset
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page, Polygon, TextRegion, clockwise_from_top_left, signed_area
 
 Severity = Literal["error", "warning", "info"]
 DEFAULT_PAGE_SIZE = 1280
 _LEARNABLE_SIDE = 3.0  # pixels at the training size; what is smaller leaves nothing when shrunk
+_MANY_LETTERS = 200
 _SLACK = 2.0  # pixels that a label may reach over the image's border before it is worth a word
 
 
@@ -149,14 +150,14 @@ def _label_fault(fault: DataError) -> Finding:
 
 def _check_page(page: Page, page_size: int) -> tuple[Page | None, str | None, list[Finding]]:
     try:
-        image = read_whole_image(page.path)
+        image = read_whole_image(page)
     except ImageError as error:
-        where = f"{page.source}: {page.path}" if page.source else str(page.path)
+        where = f"{page.source}: {page.image}" if page.source else page.name
         return None, None, [Finding("image-unreadable", "error", error.what, where, "leaves the page out")]
     height, width = image.shape[:2]
     findings: list[Finding] = []
-    where = str(page.source or page.path)
-    if min(width, height) < 32:
+    where = str(page.source or page.name)
+    if min(width, height) < 32 and not is_line(page):
         findings.append(Finding("image-tiny", "warning", f"the image is only {width}x{height} pixels", where))
     regions = []
     for region in page.regions:
@@ -265,6 +266,16 @@ def _whole_set(report: CheckReport) -> Iterable[Finding]:
             "no text is labelled at all" if not report.regions else f"all {report.regions} texts are marked as ignored"
         )
         yield Finding("nothing-to-learn", "error", f"{what}: there is nothing to learn", report.dataset)
+    letters = "".join(region.text or "" for page in report.pages for region in page.regions if not region.ignore)
+    for case, same in (("capitals", letters.upper()), ("small letters", letters.lower())):
+        if sum(map(str.isalpha, letters)) >= _MANY_LETTERS and letters == same and letters.upper() != letters.lower():
+            yield Finding(
+                "labels-one-case",
+                "info",
+                f"all letters of the labels are {case}; where the images have both, compare with "
+                "--text-policy ignore-case (adapt looks at the images and does so by itself)",
+                report.dataset,
+            )
 
 
 def _box(polygon: Polygon) -> str:

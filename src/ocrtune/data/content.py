@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from ocrtune.errors import ImageError
-from ocrtune.page import Image, Page, read_image
+from ocrtune.page import Image, Page
 
 
 def content_hash(image: Image) -> str:
@@ -30,24 +30,28 @@ def fingerprint(pages: Sequence[Page]) -> str:
     digest = hashlib.sha256()
     for page in pages:
         try:
-            digest.update(hashlib.sha256(page.path.read_bytes()).digest())
+            content = page.image.read_bytes() if isinstance(page.image, Path) else page.load().tobytes()
         except OSError as error:
             raise ImageError(f"the image file cannot be read: {error.strerror}", where=page.path) from error
+        digest.update(hashlib.sha256(content).digest())
         for region in page.regions:
             digest.update(np.ascontiguousarray(region.polygon).tobytes())
             digest.update(f"{region.text!r} {region.ignore}".encode())
     return digest.hexdigest()
 
 
-def read_whole_image(path: Path) -> Image:
-    """Decode an image, and make sure that the file is complete.
+def read_whole_image(page: Page) -> Image:
+    """Decode a page's image, and make sure that the file is complete.
 
     OpenCV fills the missing part of a truncated JPEG with grey and says nothing; Pillow notices.
 
     Raises:
         ImageError: the file is missing, no image, or cut off.
     """
-    image = read_image(path)
+    image = page.load()
+    if not isinstance(page.image, Path):
+        return image
+    path = page.image
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)

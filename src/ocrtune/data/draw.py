@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
 
 from ocrtune.page import Image, TextRegion
 
@@ -14,6 +20,7 @@ Colour: TypeAlias = tuple[int, int, int]
 """Blue, green, red."""
 LABEL: Colour = (60, 160, 0)
 IGNORED: Colour = (160, 160, 160)
+_WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "wqy-zenhei.ttc", "msyh.ttc", "PingFang.ttc")
 
 
 def draw_regions(image: Image, regions: Sequence[TextRegion], colour: Colour = LABEL) -> Image:
@@ -24,6 +31,46 @@ def draw_regions(image: Image, regions: Sequence[TextRegion], colour: Colour = L
         points = [np.round(region.polygon).astype(np.int32)]
         cv2.polylines(drawn, points, True, IGNORED if region.ignore else colour, thickness, cv2.LINE_AA)
     return drawn
+
+
+def draw_texts(image: Image, regions: Sequence[TextRegion]) -> Image:
+    """The image with outlines, and beside it a sheet with each text in its place, uint8 [H, 2 W, 3] BGR."""
+    height, width = image.shape[:2]
+    sheet = PIL.Image.new("RGB", (width, height), "white")
+    draw = PIL.ImageDraw.Draw(sheet)
+    for region in regions:
+        low, high = region.polygon.min(axis=0), region.polygon.max(axis=0)
+        draw.polygon([(float(x), float(y)) for x, y in region.polygon], outline=(200, 220, 200))
+        if region.text:
+            _write_into(draw, region.text, low, high)
+    beside = np.asarray(sheet)[..., ::-1]
+    return np.ascontiguousarray(np.hstack([draw_regions(image, regions), beside]))
+
+
+def _write_into(
+    draw: PIL.ImageDraw.ImageDraw, text: str, low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
+) -> None:
+    """Write a text as large as its box allows."""
+    room = np.maximum(high - low, 1)
+    size = max(6, int(room[1] * 0.8))
+    font = _font(size)
+    wide = draw.textlength(text, font=font)
+    if wide > room[0]:
+        font = _font(max(6, int(size * room[0] / wide)))
+    draw.text((float(low[0]), float(low[1])), text, fill=(20, 20, 20), font=font)
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
+    """A font for a drawn text: one with Chinese characters where the machine has it, else the one that is always there."""
+    for name in _WIDE_FONTS:
+        try:
+            return PIL.ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    import matplotlib
+
+    return PIL.ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def fit_into(image: Image, width: int, height: int) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ocrtune.detection.metric import DetectionScore, PageMatch, match_page, score
 from ocrtune.page import Page
@@ -23,6 +24,13 @@ class DetectionResult:
     score: DetectionScore
     predictions: list[Page]
     matches: list[PageMatch]
+
+    @property
+    def figure(self) -> float:
+        return self.score.hmean
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.score.as_dict()
 
 
 def evaluate_detector(

@@ -29,12 +29,14 @@ class PageMatch:
         predictions: predicted regions that count.
         pairs: matched (label index, prediction index), indices into the page's own lists.
         scored: for mAP: (score, is true positive) of each prediction that counts, matched in order of score.
+        counted: indices of the predictions that count.
     """
 
     labels: int
     predictions: int
     pairs: tuple[tuple[int, int], ...]
     scored: tuple[tuple[float, bool], ...] = ()
+    counted: tuple[int, ...] = ()
 
     @property
     def matched(self) -> int:
@@ -137,7 +139,8 @@ def match_page(labels: Page, predictions: Page) -> PageMatch:
     care, counted, pairs = found.match()
     counts = found.counting_predictions()
     scores = np.array([r.score if r.score is not None else 1.0 for r in predictions.regions], dtype=np.float64)
-    return PageMatch(care, counted, tuple(pairs), _true_positives(found, counts, scores))
+    indices = tuple(np.flatnonzero(counts).tolist())
+    return PageMatch(care, counted, tuple(pairs), _true_positives(found, counts, scores), indices)
 
 
 def score(matches: Sequence[PageMatch], seed: int = 0) -> DetectionScore:

@@ -1,13 +1,10 @@
-"""DB detectors: which backbone, neck and head belong together, and the torch engine that runs them."""
+"""DB detectors: which backbone, neck and head belong together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from ocrtune.errors import ConfigError, nearest
@@ -16,7 +13,6 @@ from ocrtune.nn.backbones.pplcnetv4 import pplcnetv4_det_small
 from ocrtune.nn.backbones.resnet import resnet18_vd
 from ocrtune.nn.heads.db import DBHead, DBMaps
 from ocrtune.nn.necks.fpn import DBFPN, RSEFPN, RepLKFPN
-from ocrtune.runtime.preprocess import Batch
 
 
 class DBOutput(NamedTuple):
@@ -93,22 +89,3 @@ def build_detector(arch: str) -> DBDetector:
             hint=f"did you mean '{close}'?" if close else None,
         )
     return DETECTORS[arch]()
-
-
-class TorchEngine:
-    """Runs a torch network like any other engine; the network is put into eval mode while it runs."""
-
-    def __init__(self, model: nn.Module, precision: torch.dtype = torch.float32) -> None:
-        self._model = model
-        self._precision = precision
-
-    @torch.inference_mode()
-    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
-        training = self._model.training
-        self._model.eval()
-        parameter = next(self._model.parameters())
-        x = torch.from_numpy(batch).to(parameter.device, memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
-            out = self._model(x)
-        self._model.train(training)
-        return np.asarray(out.float().cpu().numpy(), np.float32)

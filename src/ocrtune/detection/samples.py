@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -99,6 +100,9 @@ class DetectionSamples:
 
     def __len__(self) -> int:
         return len(self.pages)
+
+    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        return rng.permutation(len(self.pages))
 
     def view(self, epoch: int, index: int) -> tuple[Image, list[TextRegion]]:
         """The augmented view of a page in an epoch.

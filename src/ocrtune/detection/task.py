@@ -4,66 +4,55 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ocrtune.augment.geometry import RandomView
-from ocrtune.config.schema import TrainConfig
+from ocrtune.config.schema import DetectionConfig
 from ocrtune.detection.loss import db_loss
-from ocrtune.detection.model import DBDetector, TorchEngine
-from ocrtune.detection.network import Network, load_network
+from ocrtune.detection.model import DBDetector
+from ocrtune.detection.network import FAMILY
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
 from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
 from ocrtune.detection.warmstart import BaseFit, divide_logits, fit_base
 from ocrtune.nn.backbones.pplcnetv3 import PPLCNetV3Det
-from ocrtune.nn.layers import Affine
+from ocrtune.nn.engine import TorchEngine
+from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.task import Evaluation
+from ocrtune.weights.network import Network, load_network
 
 DEFAULT_PAGE_SIZE = 1280
 _FIT_VIEWS = 12
-_BIAS_SCALE = 0.3
+_SPREAD_VIEWS = 4
 
 
 def _hold_still(model: DBDetector) -> None:
     """Freeze what costs a quarter of a step and has nothing to learn from some hundred pages.
 
-    These are the affine layers, whose work neighbouring weights can do, and in PP-LCNetV3 the layers at half resolution,
-    which find edges.
+    These are the affine layers, and in PP-LCNetV3 the layers at half resolution, which find edges.
     """
-    for module in model.modules():
-        if isinstance(module, Affine):
-            module.requires_grad_(False)
+    hold_affines(model)
     if isinstance(model.backbone, PPLCNetV3Det):
         for name in PPLCNetV3Det.HALF_RESOLUTION:
             model.backbone.get_submodule(name).requires_grad_(False)
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """What ``auto`` came to mean, for the configuration that is written into the run."""
-
-    config: TrainConfig
-    reasons: Mapping[str, str]
 
 
 class DetectionTask:
     """A detector that is fine-tuned on labelled pages.
 
     Args:
-        config: the training configuration; what is ``auto`` in it is resolved here (see ``resolved``).
+        config: the training configuration; what is ``auto`` in it is resolved here.
         train: pages to learn from.
         val: pages that choose the best state and its thresholds.
         progress: takes one line about what was found out.
 
     Attributes:
-        resolved: the configuration with every ``auto`` replaced, and why.
+        config: with every ``auto`` that depends on base and data replaced.
         samples: the training samples.
         base_fit: how the base fits the labels; None for fresh weights.
         preprocess: how pages are read.
@@ -76,21 +65,16 @@ class DetectionTask:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: DetectionConfig,
         train: Sequence[Page],
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(config.model.pretrained, config.model.arch, config.model.form)
+        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
         self._val = list(val)
-        reasons = {}
-        if config.model.arch == "auto":
-            reasons["model.arch"] = "from the pretrained weights"
-        if config.model.form == "auto":
-            reasons["model.form"] = "from the pretrained weights"
         page_size = config.input.page_size
         if page_size == "auto":
-            page_size, reasons["input.page_size"] = self._own_page_size()
+            page_size = self._own_page_size()
         self.preprocess = self._own_preprocess().model_copy(update={"resize": "long_side", "size": page_size})
         self.thresholds = DetectionThresholds.model_validate(
             self._start.bundle.manifest.thresholds if self._start.bundle else {}
@@ -106,16 +90,12 @@ class DetectionTask:
         if spec.shrink_ratio == "auto":
             ratio = self.base_fit.shrink_ratio if self.base_fit else 0.4
             spec = spec.model_copy(update={"shrink_ratio": ratio})
-            reasons["targets.shrink_ratio"] = "estimated from the base's maps" if self.base_fit else "DB's own ratio"
-        self.resolved = Resolved(
-            config.model_copy(
-                update={
-                    "model": config.model.model_copy(update={"arch": self._start.arch, "form": self._start.form}),
-                    "input": config.input.model_copy(update={"page_size": page_size}),
-                    "targets": spec,
-                }
-            ),
-            reasons,
+        self.config = config.model_copy(
+            update={
+                "model": config.model.model_copy(update={"arch": self._start.arch, "form": self._start.form}),
+                "input": config.input.model_copy(update={"page_size": page_size}),
+                "targets": spec,
+            }
         )
         self._loss = config.loss
         self._wants_threshold = config.loss.beta > 0 or config.loss.gamma > 0
@@ -128,7 +108,11 @@ class DetectionTask:
         )
 
     @property
-    def start(self) -> Network:
+    def monitor(self) -> str:
+        return "hmean"
+
+    @property
+    def start(self) -> Network[DBDetector]:
         """The network and weights that training starts from; never changed by training."""
         return self._start
 
@@ -150,15 +134,8 @@ class DetectionTask:
         """For a folded network: each weight's root mean square, and for biases a share of their layer's output."""
         if self._start.form == "training":
             return None
-        spread = self._output_spread(network)
-        scales = {}
-        for name, parameter in network.named_parameters():
-            size = float(parameter.detach().square().mean().sqrt())
-            layer = name.rpartition(".")[0]
-            if parameter.ndim == 1:
-                size = max(size, _BIAS_SCALE * spread.get(layer, 0.0))
-            scales[name] = max(size, 1e-6)
-        return scales
+        views = [self.samples.view(0, index)[0] for index in range(min(_SPREAD_VIEWS, len(self.samples)))]
+        return relative_scales(network, lambda: [network(self._normalised(torch.from_numpy(v)[None])) for v in views])
 
     def backbone_names(self, network: nn.Module) -> Sequence[str]:
         return [name for name, _ in network.named_parameters() if name.startswith("backbone.")]
@@ -198,42 +175,13 @@ class DetectionTask:
         bundle = self._start.bundle
         return DetectionPreprocess.model_validate(bundle.manifest.preprocess if bundle else {})
 
-    def _own_page_size(self) -> tuple[int, str]:
+    def _own_page_size(self) -> int:
         own = self._own_preprocess()
-        if own.resize == "long_side":
-            return own.size, "from the pretrained bundle"
-        return DEFAULT_PAGE_SIZE, "default"
+        return own.size if own.resize == "long_side" else DEFAULT_PAGE_SIZE
 
-    def _fit_base(self, config: TrainConfig, train: Sequence[Page]) -> BaseFit:
+    def _fit_base(self, config: DetectionConfig, train: Sequence[Page]) -> BaseFit:
         size = config.input.view_size
         look = RandomView((size, size), PageScale(self.preprocess), scale=(1.0, 1.0), rotate=0.0)
         chosen = np.random.default_rng(config.trainer.seed).permutation(len(train))[:_FIT_VIEWS]
         views = [look(train[i].load(), train[i].regions, np.random.default_rng([0, int(i)])) for i in chosen]
         return fit_base(self._start.model, views, self.preprocess, config.targets)
-
-    @torch.no_grad()
-    def _output_spread(self, network: nn.Module) -> dict[str, float]:
-        """Standard deviation of each convolution's output on a few training views, by module name."""
-        squares: dict[str, list[float]] = {}
-
-        def watch(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-                if output.shape[2] * output.shape[3] > 1:
-                    squares.setdefault(name, []).append(float(output.float().var(dim=(0, 2, 3)).mean()))
-
-            return hook
-
-        hooks = [
-            module.register_forward_hook(watch(name))
-            for name, module in network.named_modules()
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
-        ]
-        training = network.training
-        network.eval()
-        for index in range(min(4, len(self.samples))):
-            image, _ = self.samples.view(0, index)
-            network(self._normalised(torch.from_numpy(image)[None]))
-        network.train(training)
-        for hook in hooks:
-            hook.remove()
-        return {name: float(np.sqrt(np.mean(values))) for name, values in squares.items()}

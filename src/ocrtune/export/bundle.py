@@ -11,18 +11,21 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from torch import nn
 
 import ocrtune
 from ocrtune.bundle import ONNX, WEIGHTS, Bundle, Manifest, save_bundle
-from ocrtune.detection.model import DBDetector, TorchEngine
-from ocrtune.detection.network import Form, inference_form
+from ocrtune.detection.model import DBDetector
+from ocrtune.detection.network import FAMILY
 from ocrtune.export.gate import GateResult, check_parity
 from ocrtune.export.onnx import detector_onnx
+from ocrtune.nn.engine import TorchEngine
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.engines import OnnxEngine
 from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.weights.network import Form, inference_form
 
 
 def write_detection_bundle(
@@ -59,13 +62,33 @@ def write_detection_bundle(
         preprocess=preprocess.model_dump(mode="json"),
         thresholds=thresholds.model_dump(mode="json"),
         metrics=dict(metrics or {}),
-        provenance={**(provenance or {}), "gate": gate.as_dict(), "versions": versions(), "created": _now()},
+        provenance=provenance_of(provenance or {}, gate.as_dict()),
     )
+    return write_bundle(path, manifest, content, model, {})
+
+
+def write_bundle(
+    path: Path, manifest: Manifest, content: bytes, model: nn.Module, files: Mapping[str, Path | bytes]
+) -> Bundle:
+    """Write a bundle of a network of any task.
+
+    Args:
+        path: the bundle folder.
+        manifest: of the bundle.
+        content: the exported ONNX file.
+        model: the network in the form that it was trained in.
+        files: what else belongs to it, by name.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / WEIGHTS
         safetensors.torch.save_file(tensors, weights)
-        return save_bundle(path, manifest, {ONNX: content, WEIGHTS: weights})
+        return save_bundle(path, manifest, {ONNX: content, WEIGHTS: weights, **files})
+
+
+def provenance_of(provenance: Mapping[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
+    """A bundle's provenance with the gate's figures, versions and time."""
+    return {**provenance, "gate": dict(gate), "versions": versions(), "created": _now()}
 
 
 def gated_detector_onnx(
@@ -76,7 +99,7 @@ def gated_detector_onnx(
     Raises:
         GateError: it does not do the same.
     """
-    folded = inference_form(model)
+    folded = inference_form(FAMILY, model)
     content = detector_onnx(folded)
     gate = check_parity(
         TextDetector(TorchEngine(folded), preprocess, thresholds),

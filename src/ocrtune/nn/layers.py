@@ -5,11 +5,16 @@ Attribute names follow PaddleOCR's state dicts, so that official weights map one
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrtune.nn.fuse import conv_bn_to_conv
+
+Size: TypeAlias = int | tuple[int, int]
+"""One number for both axes, or (height, width)."""
 
 
 class ConvBN(nn.Module):
@@ -19,15 +24,17 @@ class ConvBN(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
+        kernel_size: Size,
+        stride: Size = 1,
         *,
-        padding: int | None = None,
+        padding: Size | None = None,
         groups: int = 1,
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        padding = kernel_size // 2 if padding is None else padding
+        if padding is None:
+            height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+            padding = (height // 2, width // 2)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(out_channels)
         self.act = activation if activation is not None else nn.Identity()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,14 +20,15 @@ MISSED: Colour = (0, 0, 230)
 WRONG: Colour = (230, 80, 0)
 
 
-def training_curves(metrics: Sequence[Mapping[str, str]], base: float | None = None) -> bytes:
-    """Loss, learning rate and validation hmean over the steps.
+def training_curves(metrics: Sequence[Mapping[str, str]], monitor: str, base: float | None = None) -> bytes:
+    """Loss, learning rate and the monitored figure over the steps, as PNG bytes.
 
     Args:
         metrics: rows of ``metrics.csv``.
-        base: hmean of the calibrated base on the same validation pages, drawn as a line.
+        monitor: name of the figure.
+        base: the same figure of the base on the same validation data, drawn as a line.
     """
-    figure, (loss, rate, hmean) = _figure(1, 3)
+    figure, (loss, rate, value) = figure_axes(1, 3)
     steps, values = _series(metrics, "train", "loss")
     loss.plot(steps, values, color="#b9c6d8", linewidth=0.8)
     loss.plot(steps, _smooth(values), color="#1f4e8c", linewidth=1.6)
@@ -35,21 +36,21 @@ def training_curves(metrics: Sequence[Mapping[str, str]], base: float | None = N
     steps, values = _series(metrics, "train", "lr")
     rate.plot(steps, values, color="#1f4e8c")
     rate.set_title("learning rate")
-    steps, values = _series(metrics, "val", "hmean")
-    hmean.plot(steps, values, marker="o", color="#2a7f3f", label="fine-tuned")
+    steps, values = _series(metrics, "val", monitor)
+    value.plot(steps, values, marker="o", color="#2a7f3f", label="fine-tuned")
     if base is not None:
-        hmean.axhline(base, color="#b3261e", linestyle="--", label="base")
-        hmean.legend()
-    hmean.set_title("validation hmean, thresholds fitted")
-    for axis in (loss, rate, hmean):
+        value.axhline(base, color="#b3261e", linestyle="--", label="base")
+        value.legend()
+    value.set_title(f"validation {monitor}")
+    for axis in (loss, rate, value):
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-    return _png(figure)
+    return png(figure)
 
 
 def precision_recall(curves: Mapping[str, Sequence[PageMatch]]) -> bytes:
     """Precision over recall for each named model."""
-    figure, (axis,) = _figure(1, 1)
+    figure, (axis,) = figure_axes(1, 1)
     for name, matches in curves.items():
         precision, recall = precision_recall_curve(matches)
         axis.plot(recall, precision, label=name)
@@ -58,7 +59,7 @@ def precision_recall(curves: Mapping[str, Sequence[PageMatch]]) -> bytes:
     axis.set_title("precision and recall (IoU 0.5)")
     axis.grid(alpha=0.3)
     axis.legend()
-    return _png(figure)
+    return png(figure)
 
 
 def match_picture(page: Page, prediction: Page, match: PageMatch, width: int = 700, height: int = 1000) -> bytes:
@@ -76,7 +77,8 @@ def jpeg(image: Image) -> bytes:
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])
 
 
-def _figure(rows: int, columns: int):  # type: ignore[no-untyped-def]
+def figure_axes(rows: int, columns: int) -> tuple[Figure, Sequence[Any]]:
+    """An empty figure without a display, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -85,7 +87,8 @@ def _figure(rows: int, columns: int):  # type: ignore[no-untyped-def]
     return figure, figure.subplots(rows, columns, squeeze=False)[0]
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """A figure as PNG bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import jinja2
 
 from ocrtune.data.check import CheckReport
+from ocrtune.files import write_whole
 
 _EXAMPLES = 5
 
@@ -77,6 +77,4 @@ def write_report(report: Report, path: Path) -> None:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     html = environment.get_template("report.html.j2").render(report=report, examples=_EXAMPLES)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(html, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, html)

@@ -2,28 +2,92 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from typing import TypeVar
 
-from ocrtune.bundle import MANIFEST, Bundle
+from pydantic import BaseModel, ValidationError
+
+from ocrtune.bundle import MANIFEST, Bundle, TaskName
+from ocrtune.charset import Charset
 from ocrtune.errors import BundleError
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
-from ocrtune.runtime.engines import OnnxEngine
-from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.runtime.engines import OnnxEngine, OnnxTextEngine
+from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
+from ocrtune.runtime.pipeline import OcrPipeline
+from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
+from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
+
+_P = TypeVar("_P", bound=BaseModel)
+_S = TypeVar("_S", bound=BaseModel)
 
 
 def load_detector(bundle: Bundle, threads: int | None = None) -> TextDetector:
     """The bundle's detector on ONNX Runtime, with its own pre-processing and thresholds.
 
     Args:
-        bundle: a bundle whose task is detection.
+        bundle: a bundle whose task is detection, or a pipeline that holds one.
         threads: of ONNX Runtime; None takes every core.
 
     Raises:
-        BundleError: the bundle has no ONNX file, or its settings do not fit.
+        BundleError: the bundle has no detector or no ONNX file, or its settings do not fit.
     """
+    bundle = part_for(bundle, "detection")
     preprocess, thresholds = detection_settings(bundle)
     return TextDetector(OnnxEngine(bundle.onnx, threads), preprocess, thresholds)
+
+
+def load_recognizer(bundle: Bundle, threads: int | None = None) -> TextRecognizer:
+    """The bundle's recogniser on ONNX Runtime, with its own characters, pre-processing and confidence.
+
+    Raises:
+        BundleError: the bundle has no recogniser, ONNX file or charset, or its settings do not fit.
+    """
+    bundle = part_for(bundle, "recognition")
+    preprocess, thresholds = recognition_settings(bundle)
+    return TextRecognizer(OnnxTextEngine(bundle.onnx, threads), preprocess, Charset.read(bundle.charset), thresholds)
+
+
+def load_orientation(bundle: Bundle, threads: int | None = None) -> LineOrientation:
+    """The bundle's direction classifier on ONNX Runtime.
+
+    Raises:
+        BundleError: the bundle has none, or its settings do not fit.
+    """
+    bundle = part_for(bundle, "orientation")
+    preprocess, thresholds = orientation_settings(bundle)
+    return LineOrientation(OnnxEngine(bundle.onnx, threads), preprocess, thresholds)
+
+
+def load_pipeline(bundle: Bundle, threads: int | None = None) -> OcrPipeline:
+    """A pipeline bundle, ready to run.
+
+    Raises:
+        BundleError: the bundle is no pipeline or lacks a part, or a part's settings do not fit.
+    """
+    if bundle.manifest.task != "ocr":
+        raise BundleError(
+            f"the bundle is for {bundle.manifest.task} alone",
+            where=bundle.path,
+            expected="a pipeline bundle (task ocr)",
+        )
+    orientation = load_orientation(bundle, threads) if bundle.part("orientation") else None
+    return OcrPipeline(load_detector(bundle, threads), load_recognizer(bundle, threads), orientation)
+
+
+def part_for(bundle: Bundle, task: TaskName) -> Bundle:
+    """The bundle itself where it does the task, or a pipeline's part that does.
+
+    Raises:
+        BundleError: neither.
+    """
+    found = bundle.part(task) if bundle.manifest.task == "ocr" else bundle
+    if found is None or found.manifest.task != task:
+        raise BundleError(
+            f"the bundle does {bundle.manifest.task}, without {task}",
+            where=bundle.path,
+            expected=f"a bundle for {task}",
+        )
+    return found
 
 
 def detection_settings(bundle: Bundle) -> tuple[DetectionPreprocess, DetectionThresholds]:
@@ -32,10 +96,24 @@ def detection_settings(bundle: Bundle) -> tuple[DetectionPreprocess, DetectionTh
     Raises:
         BundleError: a setting is unknown or out of range.
     """
+    return _settings(bundle, DetectionPreprocess, DetectionThresholds)
+
+
+def recognition_settings(bundle: Bundle) -> tuple[LinePreprocess, RecognitionThresholds]:
+    """The same of a recognition bundle."""
+    return _settings(bundle, LinePreprocess, RecognitionThresholds)
+
+
+def orientation_settings(bundle: Bundle) -> tuple[LinePreprocess, OrientationThresholds]:
+    """The same of an orientation bundle."""
+    return _settings(bundle, LinePreprocess, OrientationThresholds)
+
+
+def _settings(bundle: Bundle, preprocess: type[_P], thresholds: type[_S]) -> tuple[_P, _S]:
     try:
         return (
-            DetectionPreprocess.model_validate(bundle.manifest.preprocess),
-            DetectionThresholds.model_validate(bundle.manifest.thresholds),
+            preprocess.model_validate(bundle.manifest.preprocess),
+            thresholds.model_validate(bundle.manifest.thresholds),
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import cv2
@@ -15,7 +17,25 @@ Batch: TypeAlias = npt.NDArray[np.float32]
 """float32 [N, 3, H, W], normalised, as a network takes it."""
 
 
-class DetectionPreprocess(BaseModel):
+class _Normalisation(BaseModel):
+    """How pixel values become a network's range."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    channels: Literal["bgr", "rgb"] = "bgr"
+
+    def normalise(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Scale uint8 [..., 3] BGR to the network's range, float32 [..., 3] in the order of ``channels``."""
+        std = np.array(self.std, np.float32)
+        gain, bias = 1 / (255 * std), -np.array(self.mean, np.float32) / std
+        if self.channels == "rgb":
+            images = images[..., ::-1]
+        return np.asarray(images * gain + bias, np.float32)
+
+
+class DetectionPreprocess(_Normalisation):
     """How a page becomes a detector's input; stored in the bundle.
 
     Attributes:
@@ -28,15 +48,12 @@ class DetectionPreprocess(BaseModel):
         channels: order of the input's channels; PaddleOCR's models take BGR with ImageNet's RGB constants.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     resize: Literal["long_side", "limit_max", "limit_min"] = "limit_max"
     size: int = Field(960, ge=32)
     multiple: int = Field(32, ge=1)
     max_side: int = Field(4000, ge=32)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    channels: Literal["bgr", "rgb"] = "bgr"
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the network's input for an image of this size, all in pixels."""
@@ -58,10 +75,47 @@ class DetectionPreprocess(BaseModel):
         resized = image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
         return np.ascontiguousarray(self.normalise(np.asarray(resized, np.uint8)).transpose(2, 0, 1)[None])
 
-    def normalise(self, image: Image) -> npt.NDArray[np.float32]:
-        """Scale uint8 [H, W, 3] BGR to the network's range, float32 [H, W, 3] in the order of ``channels``."""
-        std = np.array(self.std, np.float32)
-        gain, bias = 1 / (255 * std), -np.array(self.mean, np.float32) / std
-        if self.channels == "rgb":
-            image = image[..., ::-1]
-        return np.asarray(image * gain + bias, np.float32)
+
+class LinePreprocess(_Normalisation):
+    """How crops of text lines become the input of a recogniser or a direction classifier; stored in the bundle.
+
+    Attributes:
+        height: of the input, in pixels; crops are scaled to it.
+        fit: ``pad`` keeps the aspect ratio and fills the right with zeros after normalisation (the middle of the
+            range); ``stretch`` scales to the full width.
+        multiple: the width is rounded up to a multiple of it: lines of the same such width form a batch.
+        min_width, max_width: of the input; longer lines are squeezed. Equal values make the width fixed.
+        mean, std: of each channel, for values between 0 and 1.
+        channels: in which order the network takes them.
+    """
+
+    height: int = Field(48, ge=8)
+    fit: Literal["pad", "stretch"] = "pad"
+    multiple: int = Field(32, ge=1)
+    min_width: int = Field(32, ge=1)
+    max_width: int = Field(3200, ge=8)
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def line_width(self, width: int, height: int) -> int:
+        """Width in pixels at which a crop of this size is seen, without padding."""
+        return min(max(1, math.ceil(self.height * width / height)), self.max_width)
+
+    def input_width(self, width: int, height: int) -> int:
+        """Width in pixels of the network's input for a crop of this size: a function of nothing but that size."""
+        rounded = math.ceil(self.line_width(width, height) / self.multiple) * self.multiple
+        return min(max(rounded, self.min_width), self.max_width)
+
+    def resized(self, crop: Image) -> Image:
+        """A crop, uint8 [H, W, 3], scaled to the input's height (``pad``) or whole size (``stretch``)."""
+        height, width = crop.shape[:2]
+        wide = self.line_width(width, height) if self.fit == "pad" else self.input_width(width, height)
+        return np.asarray(cv2.resize(crop, (wide, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def __call__(self, crops: Sequence[Image], width: int) -> Batch:
+        """Crops, uint8 [H, W, 3] BGR each, as float32 [N, 3, height, width]; none may be wider than ``width``."""
+        batch = np.zeros((len(crops), self.height, width, 3), np.float32)
+        for row, crop in zip(batch, crops, strict=True):
+            line = self.resized(crop)
+            row[:, : line.shape[1]] = self.normalise(line)
+        return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))

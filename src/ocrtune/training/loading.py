@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -29,12 +30,14 @@ class _Stream(Dataset[Any]):
 
     samples: Samples
     seed: int
+    _order: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def __getitem__(self, position: int) -> Any:
         epoch, place = divmod(position, len(self.samples))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, self.samples.order(np.random.default_rng([self.seed, epoch]))
         try:
-            return self.samples.sample(epoch, int(order[place]))
+            return self.samples.sample(epoch, int(self._order[1][place]))
         except OcrtuneError as error:
             return _BadSample(error)
 

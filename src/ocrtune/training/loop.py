@@ -92,12 +92,12 @@ class State:
 
 def make_plan(config: TrainConfig, pages: int, world_size: int) -> Plan:
     """Resolve epochs, steps and evaluations."""
-    batch = config.data.batch_size * config.trainer.accumulate * world_size
+    batch = config.batch_size * config.trainer.accumulate * world_size
     steps_per_epoch = max(1.0, pages / batch)
     total = config.schedule.steps or max(1, math.ceil(config.schedule.epochs * steps_per_epoch))
     evals = min(config.trainer.evals or min(_MAX_EVALS, math.ceil(total / steps_per_epoch)), total)
     at = frozenset(round(total * (i + 1) / evals) for i in range(evals))
-    return Plan(config.data.batch_size, config.trainer.accumulate, world_size, total, steps_per_epoch, at)
+    return Plan(config.batch_size, config.trainer.accumulate, world_size, total, steps_per_epoch, at)
 
 
 class Trainer:
@@ -170,7 +170,7 @@ class Trainer:
             plan = self.plan
             log.line(
                 f"{'resuming at step ' + str(self.state.step) if resume else 'training'}: {plan.total_steps} steps of "
-                f"{plan.effective_batch} views, {len(self.task.samples)} pages, precision "
+                f"{plan.effective_batch} of {len(self.task.samples)} samples, precision "
                 f"{self._fabric._precision.precision}, learning rate {self.lr:.3g}"
             )
             if not self.state.stopped_early:
@@ -179,7 +179,7 @@ class Trainer:
             log.line(
                 f"done after {self.state.step} steps"
                 + (
-                    f"; best {self.config.early_stopping.monitor} {self.state.best:.4f} after step {self.state.best_step}"
+                    f"; best {self.task.monitor} {self.state.best:.4f} after step {self.state.best_step}"
                     if self.state.best is not None
                     else ""
                 )
@@ -216,7 +216,7 @@ class Trainer:
             patience = self.config.early_stopping.patience
             if patience is not None and state.evals_since_best >= patience:
                 state.stopped_early = True
-                log.line(f"no better {self.config.early_stopping.monitor} in {patience} evaluations: stopping early")
+                log.line(f"no better {self.task.monitor} in {patience} evaluations: stopping early")
             last = state.step == plan.total_steps or state.stopped_early
             if last or stop() or time.monotonic() - saved > 60 * self.config.trainer.checkpoint_minutes:
                 self._save()

@@ -1,8 +1,8 @@
 """Weights out of an inference ONNX file, whose tensor names say nothing: operators are aligned by execution order.
 
-The graph's convolutions, transposed convolutions and scalar affines are read in order, with normalisation and scalar
-affines after a convolution folded into it. The deployed network's modules are recorded in the order in which they run.
-Both lists must agree in kind and shape; the caller proves the result by comparing outputs.
+The graph's convolutions, linear layers, layer normalisations and scalar affines are read in order, with batch
+normalisation and scalar affines after a convolution folded into it. The deployed network's modules are recorded in the
+order in which they run. Both lists must agree in kind and shape; the caller proves the result by comparing outputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ from ocrtune.errors import BundleError
 from ocrtune.nn.layers import Affine
 
 _Array: TypeAlias = npt.NDArray[np.float32]
-_KINDS: dict[type[nn.Module], str] = {nn.Conv2d: "Conv", nn.ConvTranspose2d: "ConvTranspose", Affine: "Affine"}
+_KINDS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "Conv",
+    nn.ConvTranspose2d: "ConvTranspose",
+    nn.Linear: "Linear",
+    nn.LayerNorm: "LayerNorm",
+    Affine: "Affine",
+}
 
 
 @dataclass
@@ -30,8 +36,8 @@ class GraphLayer:
     """One operator with weights.
 
     Attributes:
-        kind: ``Conv``, ``ConvTranspose`` or ``Affine`` (a scalar scale and bias on their own).
-        weight: as in the graph; shape [1] for ``Affine``.
+        kind: ``Conv``, ``ConvTranspose``, ``Linear``, ``LayerNorm`` or ``Affine`` (a scalar scale and bias on their own).
+        weight: in torch's layout; shape [1] for ``Affine``.
         bias: [out], or [1] for ``Affine``; None where the graph has none.
         output: name of the tensor that it ends in, after what was folded into it.
     """
@@ -69,7 +75,7 @@ class _Reader:
         self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         self.alias: dict[str, str] = {}  # tensors that Identity nodes only rename
         self.layers: list[GraphLayer] = []
-        self.scaled: dict[str, tuple[str, _Array]] = {}  # product with a scalar: its other factor and the scalar
+        self.scaled: dict[str, tuple[str, _Array]] = {}  # product with a constant: its other factor and that
         for node in graph.node:
             self._read(node)
 
@@ -82,6 +88,11 @@ class _Reader:
         output = node.output[0]
         if node.op_type == "Identity":
             self.alias[output] = inputs[0]
+        elif node.op_type == "Reshape" and all(name in self.constants for name in inputs):
+            self.constants[output] = self.constants[inputs[0]].reshape(self.constants[inputs[1]].tolist())
+        elif node.op_type == "MatMul" and inputs[1] in self.constants:
+            weight = np.ascontiguousarray(self.constants[inputs[1]].astype(np.float32).T)
+            self.layers.append(GraphLayer("Linear", weight, None, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
             self.layers.append(GraphLayer(node.op_type, self.constants[inputs[1]].astype(np.float32), bias, output))
@@ -99,18 +110,23 @@ class _Reader:
             return
         source = next(name for name in inputs if name != constant)
         value = self.constants[constant].astype(np.float32)
-        if kind == "Mul" and value.shape == (1,):
+        if kind == "Mul" and value.ndim == 1:
             self.scaled[output] = (source, value)
-        elif kind == "Add" and source in self.scaled and value.shape == (1,):
+        elif kind == "Add" and source in self.scaled and value.shape == self.scaled[source][1].shape:
             source, scale = self.scaled.pop(source)
-            if not self._fold(source, output, scale, value):
+            if value.size > 1:
+                self.layers.append(GraphLayer("LayerNorm", scale, value, output))
+            elif not self._fold(source, output, scale, value):
                 self.layers.append(GraphLayer("Affine", scale, value, output))
+        elif kind == "Add" and value.ndim == 1 and self.layers and self.layers[-1].output == source:
+            if self.layers[-1].kind == "Linear":
+                self.layers[-1].bias, self.layers[-1].output = value, output
         elif kind == "Add" and value.ndim == 4 and value.size == value.shape[1]:
             self._fold(source, output, np.ones(1), value.reshape(-1))
 
     def _fold(self, source: str, output: str, scale: npt.NDArray[Any], shift: npt.NDArray[Any]) -> bool:
         layer = next((layer for layer in reversed(self.layers) if layer.output == source), None)
-        if layer is None or layer.kind == "Affine":
+        if layer is None or layer.kind not in ("Conv", "ConvTranspose"):
             return False
         layer.scale_output(scale.astype(np.float32), shift.astype(np.float32))
         layer.output = output

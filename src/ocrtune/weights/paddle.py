@@ -24,6 +24,11 @@ _RENAMES = (
     (re.compile(r"\._variance$"), ".running_var"),
     (re.compile(r"\._batch_norm\."), ".bn."),
     (re.compile(r"\._conv\."), ".conv."),
+    (re.compile(r"^head\.ctc_encoder\.encoder\."), "neck."),
+    (re.compile(r"^head\.(?:ctc_head\.)?fc\."), "head."),
+    (re.compile(r"^(neck\.(?:conv\w+|skip_conv)\.)norm\."), r"\1bn."),
+    (re.compile(r"^neck\.local_conv\.0\."), "neck.local_conv.conv."),
+    (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
 )
 # what numpy arrays need when they are unpickled, and nothing else
 _ALLOWED = {

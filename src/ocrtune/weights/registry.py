@@ -11,10 +11,15 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocrtune.bundle import MANIFEST, ONNX, Bundle, Manifest, save_bundle, sha256
+from pydantic import BaseModel
+
+from ocrtune.bundle import CHARSET, MANIFEST, ONNX, Bundle, Manifest, TaskName, save_bundle, save_pipeline, sha256
+from ocrtune.charset import Charset
 from ocrtune.errors import BundleError, nearest
 from ocrtune.runtime.decode import DetectionThresholds
-from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.runtime.orientation import OrientationThresholds
+from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
+from ocrtune.runtime.recognizer import RecognitionThresholds
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Published:
 
     Attributes:
         name: as users type it.
+        task: what it does.
         arch: its network.
         wheel: where it comes from.
         member: path of the ONNX file inside the wheel.
@@ -47,13 +53,14 @@ class Published:
     """
 
     name: str
+    task: TaskName
     arch: str
     wheel: Wheel
     member: str
     sha256: str
     licence: str
-    preprocess: DetectionPreprocess
-    thresholds: DetectionThresholds
+    preprocess: BaseModel
+    thresholds: BaseModel
 
 
 # rapidocr-onnxruntime depends on opencv-python, which clashes with the headless one: only its files are taken
@@ -72,6 +79,7 @@ PUBLISHED: dict[str, Published] = {
     for published in (
         Published(
             "ppocrv4-mobile-det",
+            "detection",
             "db_pplcnetv3_mobile",
             RAPIDOCR_V4,
             "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
@@ -82,6 +90,7 @@ PUBLISHED: dict[str, Published] = {
         ),
         Published(
             "ppocrv6-small-det",
+            "detection",
             "db_pplcnetv4_small",
             RAPIDOCR_V6,
             "rapidocr/models/PP-OCRv6_det_small.onnx",
@@ -90,8 +99,47 @@ PUBLISHED: dict[str, Published] = {
             DetectionPreprocess(resize="limit_max", size=960),
             DetectionThresholds(bin_thresh=0.2, box_thresh=0.45, unclip_ratio=1.4, max_candidates=3000),
         ),
+        Published(
+            "ppocrv4-mobile-rec",
+            "recognition",
+            "ctc_pplcnetv3_mobile",
+            RAPIDOCR_V4,
+            "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx",
+            "48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b",
+            "Apache-2.0",
+            LinePreprocess(min_width=320),
+            RecognitionThresholds(),
+        ),
+        Published(
+            "ppocrv6-small-rec",
+            "recognition",
+            "ctc_pplcnetv4_small",
+            RAPIDOCR_V6,
+            "rapidocr/models/PP-OCRv6_rec_small.onnx",
+            "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+            "Apache-2.0",
+            LinePreprocess(min_width=320),
+            RecognitionThresholds(),
+        ),
+        Published(
+            "ppocr-mobile-ori",
+            "orientation",
+            "cls_mobilenetv3_x0_35",
+            RAPIDOCR_V6,
+            "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+            "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
+            "Apache-2.0",
+            LinePreprocess(min_width=192, max_width=192),
+            OrientationThresholds(),
+        ),
     )
 }
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "ppocrv4-mobile": ("ppocrv4-mobile-det", "ppocr-mobile-ori", "ppocrv4-mobile-rec"),
+    "ppocrv6-small": ("ppocrv6-small-det", "ppocr-mobile-ori", "ppocrv6-small-rec"),
+}
+"""Published models that make a pipeline, in the order in which they run."""
+NAMES = (*PIPELINES, *PUBLISHED)
 
 
 def cache_dir() -> Path:
@@ -111,14 +159,14 @@ def resolve_bundle(spec: str | Path) -> Bundle:
     for folder in (path, path / "bundle"):
         if (folder / MANIFEST).is_file():
             return Bundle.load(folder)
-    if str(spec) in PUBLISHED:
+    if str(spec) in NAMES:
         return published_bundle(str(spec))
     if path.is_dir():
         raise BundleError(f"the folder holds neither {MANIFEST} nor bundle/{MANIFEST}", where=path)
-    close = nearest(str(spec), PUBLISHED)
+    close = nearest(str(spec), NAMES)
     raise BundleError(
         f"'{spec}' is neither a bundle folder, nor a run folder, nor a registered name",
-        expected=f"a path, or one of {', '.join(PUBLISHED)}",
+        expected=f"a path, or one of {', '.join(NAMES)}",
         hint=f"did you mean '{close}'?" if close else None,
     )
 
@@ -129,16 +177,18 @@ def published_bundle(name: str) -> Bundle:
     Raises:
         BundleError: the name is unknown, the package cannot be fetched, or a checksum is wrong.
     """
-    if name not in PUBLISHED:
-        raise BundleError(f"no published model is called '{name}'", expected=", ".join(PUBLISHED))
-    published = PUBLISHED[name]
     folder = cache_dir() / "bundles" / name
+    if name in PIPELINES:
+        return _published_pipeline(name, folder)
+    if name not in PUBLISHED:
+        raise BundleError(f"no published model is called '{name}'", expected=", ".join(NAMES))
+    published = PUBLISHED[name]
     if (folder / MANIFEST).is_file():
         bundle = Bundle.load(folder)
         if bundle.manifest.files.get(ONNX) == published.sha256:
             return bundle
     manifest = Manifest(
-        task="detection",
+        task=published.task,
         arch=published.arch,
         preprocess=published.preprocess.model_dump(mode="json"),
         thresholds=published.thresholds.model_dump(mode="json"),
@@ -149,7 +199,40 @@ def published_bundle(name: str) -> Bundle:
             "licence": published.licence,
         },
     )
-    return save_bundle(folder, manifest, {ONNX: _onnx_bytes(published)})
+    files: dict[str, Path | bytes] = {ONNX: _onnx_bytes(published)}
+    if published.task == "recognition":
+        files[CHARSET] = charset_in_onnx(files[ONNX], published.name).dump()
+    return save_bundle(folder, manifest, files)
+
+
+def _published_pipeline(name: str, folder: Path) -> Bundle:
+    parts = {PUBLISHED[part].task: published_bundle(part) for part in PIPELINES[name]}
+    if (folder / MANIFEST).is_file():
+        bundle = Bundle.load(folder)
+        kept = {task: known.fingerprint() for task in parts if (known := bundle.part(task)) is not None}
+        if kept == {task: part.fingerprint() for task, part in parts.items()}:
+            return bundle
+    return save_pipeline(folder, parts, Manifest(task="ocr", provenance={"name": name, "parts": list(PIPELINES[name])}))
+
+
+def charset_in_onnx(model: Path | bytes, where: object) -> Charset:
+    """The characters that PaddleOCR's converters write into a recogniser's ONNX file, and the space behind them.
+
+    Raises:
+        BundleError: the file holds none.
+    """
+    import onnx
+
+    loaded = onnx.load_from_string(model.read_bytes() if isinstance(model, Path) else model)
+    text = next((entry.value for entry in loaded.metadata_props if entry.key == "character"), None)
+    if text is None:
+        raise BundleError(
+            "the ONNX file does not say which characters its classes are",
+            where=where,
+            expected="metadata 'character', one character a line",
+            hint="name the dictionary as text.charset",
+        )
+    return Charset((*Charset.parse(text, where).characters, " "))
 
 
 def _onnx_bytes(published: Published) -> bytes:

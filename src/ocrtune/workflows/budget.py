@@ -73,7 +73,7 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
         task,
         first_batch=0,
         count=_PROBE_STEPS + _WARM_STEPS,
-        batch_size=config.data.batch_size,
+        batch_size=config.batch_size,
         seed=config.trainer.seed,
         num_workers=config.data.num_workers,
     )

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ocrtune.data.synth.receipts import write_receipts
 from ocrtune.errors import DataError
-from ocrtune.workflows.adapt import AdaptRequest, AdaptResult, adapt_detection
-from ocrtune.workflows.train import Console
+from ocrtune.workflows.adapt import AdaptRequest, AdaptResult, adapt
+from ocrtune.workflows.console import Console
 
 TRAIN_PAGES, VAL_PAGES = 64, 24
-BASE = "ppocrv4-mobile-det"
 _MARKER = ".ocrtune-demo"
 
 
@@ -26,18 +25,19 @@ def run_demo(out: Path, budget: float, console: Console) -> AdaptResult:
 
     Raises:
         DataError: the folder holds something that no demo made.
-        OcrtuneError: as for `ocrtune.workflows.adapt.adapt_detection`.
+        OcrtuneError: as for `ocrtune.workflows.adapt.adapt`.
     """
     started = time.monotonic()
     _claim(out)
     for name, pages, seed in (("train", TRAIN_PAGES, 1), ("val", VAL_PAGES, 2)):
         write_receipts(out / "data" / name, pages, seed, console.bar(f"drawing receipts for {name}", pages))
     console.say(f"drew {TRAIN_PAGES + VAL_PAGES} receipts with exact labels in {out / 'data'}")
-    return adapt_detection(
+    return adapt(
         AdaptRequest(
             data=f"icdar:{out / 'data' / 'train'}",
             val=f"icdar:{out / 'data' / 'val'}",
-            base=BASE,
+            task="ocr",
+            base=None,
             budget=budget - (time.monotonic() - started),
             out=out / "adapted",
         ),

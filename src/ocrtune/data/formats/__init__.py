@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ocrtune.data.formats import icdar, json, paddle
+from ocrtune.data.formats import csv, icdar, json, lmdb, paddle
+from ocrtune.data.formats._text import is_line
 from ocrtune.errors import DataError, UsageError, nearest
 from ocrtune.page import Page, clockwise_from_top_left
 
@@ -30,7 +31,9 @@ class Format(Protocol):
         ...
 
 
-FORMATS: dict[str, Format] = {module.NAME: module for module in (icdar, paddle, json)}
+__all__ = ["FORMATS", "DatasetPath", "is_line", "parse_dataset_path", "read_dataset", "write_dataset"]
+
+FORMATS: dict[str, Format] = {module.NAME: module for module in (icdar, paddle, csv, lmdb, json)}
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ def parse_dataset_path(spec: str) -> DatasetPath:
     raise DataError(
         "no known label format fits this path",
         where=path,
-        expected="a folder with images and label files (icdar), a label file with one page a line (paddle), "
-        'or a .json file with "images"',
+        expected="a folder with images and label files (icdar), a label file with one image a line (paddle), a .csv file "
+        'of file and text, a folder with data.mdb (lmdb), or a .json file with "images"',
         hint=f"name the format, for example icdar:{spec}",
     )
 
@@ -117,7 +120,7 @@ def read_dataset(
 
 
 def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path) -> None:
-    """Write pages in a format; ``path`` is a folder for ``icdar`` and a file for the others.
+    """Write pages in a format; ``path`` is a folder for ``icdar`` and ``lmdb``, and a file for the others.
 
     Raises:
         UsageError: the format is unknown.

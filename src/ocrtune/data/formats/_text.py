@@ -6,9 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ocrtune.errors import DataError
+from ocrtune.page import Page, image_size
 
 IGNORE_TEXTS = frozenset({"###", "*"})
+FULL_IMAGE = 0.95
+"""Share of an image's sides that a region has to cover to be the image of one line."""
 Report = Callable[[DataError], None]
 
 
@@ -54,3 +59,18 @@ def reference_to(image: Path, base: Path) -> str:
 def number(value: float) -> str:
     """A coordinate without a needless fraction: ``12``, not ``12.0``."""
     return str(int(value)) if float(value).is_integer() else f"{value:.2f}"
+
+
+def is_line(page: Page) -> bool:
+    """Whether a page is the cut image of one line: a single region that covers it."""
+    if len(page.regions) != 1:
+        return False
+    if isinstance(page.image, Path):
+        width, height = image_size(page.image)
+    elif isinstance(page.image, np.ndarray):
+        height, width = page.image.shape[:2]
+    else:
+        return True  # stores of images hold lines
+    polygon = page.regions[0].polygon
+    extent = polygon.max(axis=0) - polygon.min(axis=0)
+    return bool((extent >= (FULL_IMAGE * width, FULL_IMAGE * height)).all())

@@ -33,7 +33,8 @@ def matches(path: Path) -> bool:
         return False
     errors: list[DataError] = []
     line = next((text for _, text in text_lines(path, errors.append)), "")
-    return len(_list_fields(line, path.parent)) == 2 and "\t[" not in line
+    fields = _list_fields(line, path.parent)
+    return len(fields) == 2 and Path(fields[1]).suffix.lower() in (".txt", ".csv")
 
 
 def read(path: Path, report: Report) -> list[Page]:

@@ -5,12 +5,14 @@ Source: PP-OCRv6 (PaddleOCR, 2026); token and channel mixers as in RepViT (Wang 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrtune.nn.fuse import bn_scale_and_shift, centred, conv_like, identity_kernel
-from ocrtune.nn.layers import ConvBN, SqueezeExcitation
+from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation
 
 
 class Stem(nn.Module):
@@ -56,9 +58,9 @@ class RepDepthwise(nn.Module):
 
 
 class TokenMixer(nn.Module):
-    """Depthwise mixing over positions; with stride 2 a plain depthwise convolution, else re-parameterised."""
+    """Depthwise mixing over positions; where it strides a plain depthwise convolution, else re-parameterised."""
 
-    def __init__(self, channels: int, stride: int, use_se: bool) -> None:
+    def __init__(self, channels: int, stride: Size, use_se: bool) -> None:
         super().__init__()
         if stride == 1:
             self.rep_dw = RepDepthwise(channels)
@@ -87,7 +89,7 @@ class ChannelMixer(nn.Module):
 class LCNetV4Block(nn.Module):
     """Token mixer, then channel mixer with a shortcut where stride is 1."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, use_se: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: Size, use_se: bool) -> None:
         super().__init__()
         self.token_mixer = TokenMixer(in_channels, stride, use_se)
         self.channel_mixer = ChannelMixer(in_channels, out_channels)
@@ -135,3 +137,49 @@ class PPLCNetV4Det(nn.Module):
 def pplcnetv4_det_small() -> PPLCNetV4Det:
     """The backbone of the PP-OCRv6 small detector."""
     return PPLCNetV4Det(stem=24, channels=(48, 96, 192, 384), depths=(2, 3, 5, 3))
+
+
+class PPLCNetV4Rec(nn.Module):
+    """PP-LCNetV4 for text lines: height is reduced 16-fold and averaged away, width 8-fold.
+
+    Args:
+        stem: middle channels of the stem.
+        stages: rows of (output channels, stride, squeeze-and-excitation) for the blocks of each stage.
+
+    Attributes:
+        out_channels: channels of the output.
+    """
+
+    def __init__(self, stem: int, stages: Sequence[Sequence[tuple[int, Size, bool]]]) -> None:
+        super().__init__()
+        before = stages[0][0][0]
+        self.conv1 = Stem(stem, before)
+        self.stages = []
+        for number, rows in enumerate(stages, start=2):
+            blocks = []
+            for width, stride, use_se in rows:
+                blocks.append(LCNetV4Block(before, width, stride, use_se))
+                before = width
+            self.stages.append(f"blocks{number}")
+            self.add_module(self.stages[-1], nn.Sequential(*blocks))
+        self.out_channels = before
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, 3, 48, W] -> float [N, C, 1, W/8]."""
+        x = self.conv1(x)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+        return F.avg_pool2d(x, (3, 2))
+
+
+def pplcnetv4_rec_small() -> PPLCNetV4Rec:
+    """The backbone of the PP-OCRv6 small recogniser: an output of 384 channels."""
+    return PPLCNetV4Rec(
+        stem=48,
+        stages=(
+            [(96, 1, True)],
+            [(96, 1, False)] * 2,
+            [(192, (2, 1), False), *[(192, 1, True), (192, 1, False)] * 3],
+            [(384, (2, 1), False), (384, 1, True), (384, 1, False)],
+        ),
+    )

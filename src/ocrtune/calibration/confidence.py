@@ -1,0 +1,93 @@
+"""Confidence that means something: one temperature per model, fitted on lines that were not trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrtune.page import Page
+from ocrtune.recognition.evaluate import evaluate_recognizer
+from ocrtune.recognition.metric import LineResult, TextPolicy, compared
+from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer, tempered
+
+MIN_LINES = 50
+SECOND_LOOKS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+MIN_GAIN = 0.005
+"""Share of lines that must become right before lines are looked at twice, which costs time."""
+_GRID = np.exp(np.linspace(math.log(0.25), math.log(6.0), 60))
+_BINS = 10
+
+
+def fit_temperature(results: Sequence[LineResult], policy: TextPolicy) -> float:
+    """The temperature whose confidences explain best which lines are right (lowest cross-entropy).
+
+    Args:
+        results: lines that were read with temperature 1.
+        policy: how lines are compared.
+
+    Returns:
+        the temperature; 1 where the lines are too few to say (`MIN_LINES`).
+    """
+    if len(results) < MIN_LINES:
+        return 1.0
+    confidence, right = _observed(results, policy)
+    losses = []
+    for temperature in _GRID:
+        p = np.clip([tempered(float(c), float(temperature)) for c in confidence], 1e-4, 1 - 1e-4)
+        losses.append(-float(np.mean(right * np.log(p) + (1 - right) * np.log(1 - p))))
+    return round(float(_GRID[int(np.argmin(losses))]), 3)
+
+
+def fit_second_look(
+    read: Callable[[float], Sequence[LineResult]], policy: TextPolicy
+) -> tuple[float, Sequence[LineResult]]:
+    """Below which confidence lines should be read again upside down.
+
+    Args:
+        read: gives the lines' readings for a value of `RecognitionThresholds.second_look`.
+        policy: how lines are compared.
+
+    Returns:
+        the smallest value of the best accuracy, 0 where looking twice gains nothing; and the readings with it.
+    """
+    best, kept, right = 0.0, read(0.0), -1
+    for value in SECOND_LOOKS:
+        results = kept if value == 0.0 else read(value)
+        now = sum(compared(r.label, policy) == compared(r.text, policy) for r in results)
+        if now > right + (0 if right < 0 else MIN_GAIN * len(results)):
+            best, kept, right = value, results, now
+    return best, kept
+
+
+def calibrate_reading(recognizer: TextRecognizer, pages: Sequence[Page], policy: TextPolicy) -> RecognitionThresholds:
+    """Fit second look and temperature together on labelled lines that were not trained on.
+
+    Raises:
+        ImageError: a page's image is missing or damaged.
+    """
+
+    def read(value: float) -> list[LineResult]:
+        return evaluate_recognizer(replace(recognizer, thresholds=RecognitionThresholds(second_look=value)), pages)
+
+    second_look, results = fit_second_look(read, policy)
+    return RecognitionThresholds(temperature=fit_temperature(results, policy), second_look=second_look)
+
+
+def expected_calibration_error(results: Sequence[LineResult], policy: TextPolicy) -> float:
+    """Mean distance between confidence and accuracy over ten bins of confidence (Naeini et al. 2015), 0 to 1."""
+    confidence, right = _observed(results, policy)
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = [abs(confidence[bins == b].sum() - right[bins == b].sum()) for b in range(_BINS)]
+    return float(sum(gaps) / max(len(results), 1))
+
+
+def _observed(
+    results: Sequence[LineResult], policy: TextPolicy
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    confidence = np.array([r.confidence for r in results], np.float64)
+    right = np.array([compared(r.label, policy) == compared(r.text, policy) for r in results], np.float64)
+    return confidence, right

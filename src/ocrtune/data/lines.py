@@ -1,0 +1,99 @@
+"""Text lines out of pages: cut out as files, with the code that cuts them out in use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ocrtune.errors import DataError
+from ocrtune.files import write_whole
+from ocrtune.page import Image, Page, Polygon, TextRegion
+from ocrtune.runtime.crop import crop_region, rectified_quad
+
+_SAME_TURNED = frozenset(" 01689OoIlHNXxZzSs|-=+.:*%()/")  # look like themselves, or like each other, upside down
+FEW_REGIONS = 2
+"""Pages with so many regions at most are read whole; with more, cutting lines out first is faster."""
+
+
+def readable(region: TextRegion) -> bool:
+    """Whether a region is a line that a recogniser can be taught or measured on: it counts, and says something."""
+    return not region.ignore and bool(region.text and region.text.strip())
+
+
+def tells_direction(region: TextRegion) -> bool:
+    """Whether a line shows which side is up: ``0``, ``8``, ``1001`` and the like look the same turned over."""
+    return readable(region) and not set(region.text or "") <= _SAME_TURNED
+
+
+def cut_lines(
+    pages: Sequence[Page], folder: Path, margin: float = 0.25, each: Callable[[], None] = lambda: None
+) -> list[Page]:
+    """Write every readable line as an image of its own.
+
+    Args:
+        pages: labelled pages.
+        folder: gets ``<page>_<line>.png``; lines that are there already are not cut again.
+        margin: what is kept around a label, as a share of its height, for augmentation to move the label in.
+        each: called after each page.
+
+    Returns:
+        pages of one region each, whose outline is the label's in the pixels of the cut image.
+
+    Raises:
+        ImageError: a page's image is missing or damaged.
+        DataError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number, page in enumerate(pages):
+        image: Image | None = None
+        for index, region in enumerate(page.regions):
+            if not readable(region):
+                continue
+            path = folder / f"{number:06d}_{index:04d}.png"
+            quad, inner = with_margin(region.polygon, margin)
+            if not path.is_file():
+                image = page.load() if image is None else image
+                _write_png(path, crop_region(image, quad))
+            lines.append(Page(path, [replace(region, polygon=inner)], source=region.source))
+        each()
+    return lines
+
+
+def with_margin(polygon: Polygon, margin: float) -> tuple[Polygon, Polygon]:
+    """A label's quad grown by a share of its height on all sides, and the label in the pixels of the grown crop."""
+    quad = rectified_quad(polygon)
+    along = (quad[1] - quad[0] + quad[2] - quad[3]) / 2
+    across = (quad[3] - quad[0] + quad[2] - quad[1]) / 2
+    height = max(float(np.linalg.norm(across)), 1e-6)
+    pixels = math.ceil(margin * height)  # whole ones, so that a plain rectangle stays on the image's own pixels
+    x = along / max(float(np.linalg.norm(along)), 1e-6) * pixels
+    y = across / height * pixels
+    grown = (quad + np.array([-x - y, x - y, x + y, -x + y])).astype(np.float32)
+    sides = [float(np.linalg.norm(grown[i] - grown[(i + 1) % 4])) for i in range(4)]
+    width, tall = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
+    target = np.array([[0, 0], [width, 0], [width, tall], [0, tall]], np.float32)
+    inner = cv2.perspectiveTransform(quad[None], cv2.getPerspectiveTransform(grown, target))[0]
+    return grown, np.asarray(inner, np.float32)
+
+
+def as_lines(pages: Sequence[Page], folder: Path, each: Callable[[], None] = lambda: None) -> list[Page]:
+    """Pages as a recogniser is trained on them: cut into lines where they hold many, as they are otherwise."""
+    count = sum(readable(region) for page in pages for region in page.regions)
+    if count > FEW_REGIONS * len(pages):
+        return cut_lines(pages, folder, each=each)
+    for _ in pages:
+        each()
+    return [page for page in pages if any(readable(region) for region in page.regions)]
+
+
+def _write_png(path: Path, image: Image) -> None:
+    try:
+        write_whole(path, bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]))
+    except OSError as error:
+        raise DataError(f"the line cannot be written: {error.strerror}", where=path) from error

@@ -1,0 +1,40 @@
+"""Torch networks as engines of the runtime, so that training's evaluation runs the code that serving runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ocrtune.runtime.preprocess import Batch
+
+
+class TorchEngine:
+    """Runs a torch network like any other engine; the network is put into eval mode while it runs."""
+
+    def __init__(self, model: nn.Module, precision: torch.dtype = torch.float32) -> None:
+        self._model = model
+        self._precision = precision
+
+    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
+        return np.asarray(self._run(batch).float().cpu().numpy(), np.float32)
+
+    @torch.inference_mode()
+    def _run(self, batch: Batch) -> torch.Tensor:
+        training = self._model.training
+        self._model.eval()
+        parameter = next(self._model.parameters())
+        x = torch.from_numpy(batch).to(parameter.device, memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+            out: torch.Tensor = self._model(x)
+        self._model.train(training)
+        return out
+
+
+class TorchTextEngine(TorchEngine):
+    """Runs a recogniser: each column's best class, int64 [N, T], and its probability, float32 [N, T]."""
+
+    def __call__(self, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:  # type: ignore[override]
+        probabilities, classes = self._run(batch).float().max(dim=-1)
+        return classes.cpu().numpy(), probabilities.cpu().numpy()

@@ -1,0 +1,122 @@
+"""Necks of CTC recognisers: a few global attention blocks over the columns of a text line.
+
+Source: SVTR (Du et al. 2022) as PP-OCRv3 to v6 reduce it. `SVTRNeck` is PP-OCRv4's, `LightSVTRNeck` is PP-OCRv6's.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrtune.nn.layers import ConvBN
+
+_HEADS = 8
+_DROPOUT = 0.1
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with one projection for queries, keys and values."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, T, C] -> float [N, T, C]."""
+        n, steps, channels = x.shape
+        q, k, v = self.qkv(x).reshape(n, steps, 3, _HEADS, channels // _HEADS).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=_DROPOUT if self.training else 0.0)
+        return self.proj(mixed.transpose(1, 2).reshape(n, steps, channels))
+
+
+class MLP(nn.Module):
+    """Linear layer to twice the channels, swish, linear layer back."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(channels, 2 * channels)
+        self.fc2 = nn.Linear(2 * channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.dropout(F.silu(self.fc1(x)), _DROPOUT, self.training))
+
+
+class SVTRBlock(nn.Module):
+    """Attention and MLP, each behind a layer normalisation and with a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels, eps=1e-5)
+        self.mixer = Attention(channels)
+        self.norm2 = nn.LayerNorm(channels, eps=1e-5)
+        self.mlp = MLP(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + F.dropout(self.mixer(self.norm1(x)), _DROPOUT, self.training)
+        return x + F.dropout(self.mlp(self.norm2(x)), _DROPOUT, self.training)
+
+
+class SVTRBlocks(nn.Module):
+    """Blocks over the columns of a line, closed by a layer normalisation."""
+
+    def __init__(self, channels: int, depth: int) -> None:
+        super().__init__()
+        self.svtr_block = nn.ModuleList(SVTRBlock(channels) for _ in range(depth))
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+
+    def mix(self, x: Tensor) -> Tensor:
+        """float [N, C, 1, T] -> float [N, C, 1, T]."""
+        tokens = x.flatten(2).transpose(1, 2)
+        for block in self.svtr_block:
+            tokens = block(tokens)
+        return self.norm(tokens).transpose(1, 2).unsqueeze(2)
+
+
+class SVTRNeck(SVTRBlocks):
+    """PP-OCRv4's: reduce, attend, expand, join with the input, reduce.
+
+    Args:
+        in_channels: of the backbone.
+        hidden: channels of the attention blocks.
+        out_channels: of the result.
+        depth: number of blocks.
+
+    Attributes:
+        out_channels: channels of the output.
+    """
+
+    def __init__(self, in_channels: int, hidden: int = 120, out_channels: int = 120, depth: int = 2) -> None:
+        super().__init__(hidden, depth)
+        narrow = in_channels // 8
+        self.conv1 = ConvBN(in_channels, narrow, (1, 3), activation=nn.SiLU())
+        self.conv2 = ConvBN(narrow, hidden, 1, activation=nn.SiLU())
+        self.conv3 = ConvBN(hidden, in_channels, 1, activation=nn.SiLU())
+        self.conv4 = ConvBN(2 * in_channels, narrow, (1, 3), activation=nn.SiLU())
+        self.conv1x1 = ConvBN(narrow, out_channels, 1, activation=nn.SiLU())
+        self.out_channels = out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, C, 1, T] -> float [N, T, out_channels]."""
+        mixed = self.conv3(self.mix(self.conv2(self.conv1(x))))
+        joined = self.conv1x1(self.conv4(torch.cat([x, mixed], dim=1)))
+        return joined.squeeze(2).transpose(1, 2)
+
+
+class LightSVTRNeck(SVTRBlocks):
+    """PP-OCRv6's: reduce, mix neighbours by a depthwise convolution, attend, add a reduced shortcut."""
+
+    def __init__(self, in_channels: int, channels: int = 120, depth: int = 2) -> None:
+        super().__init__(channels, depth)
+        self.skip_conv = ConvBN(in_channels, channels, 1, activation=nn.SiLU())
+        self.conv_reduce = ConvBN(in_channels, channels, 1, activation=nn.SiLU())
+        self.local_conv = ConvBN(channels, channels, (1, 7), groups=channels, activation=nn.SiLU())
+        self.out_channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, C, 1, T] -> float [N, T, channels]."""
+        skip = self.skip_conv(x)
+        reduced = self.conv_reduce(x)
+        mixed = self.mix(reduced + self.local_conv(reduced)) + skip
+        return mixed.squeeze(2).transpose(1, 2)

@@ -1,0 +1,130 @@
+"""Direction classification as the training loop sees it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrtune.config.schema import OrientationConfig
+from ocrtune.data.lines import tells_direction
+from ocrtune.errors import DataError
+from ocrtune.nn.engine import TorchEngine
+from ocrtune.nn.relative import relative_scales
+from ocrtune.orientation.evaluate import evaluate_orientation
+from ocrtune.orientation.metric import OrientationResult, fit_threshold
+from ocrtune.orientation.model import LineClassifier
+from ocrtune.orientation.network import FAMILY
+from ocrtune.orientation.samples import Batch, OrientationSamples, Sample, augmentation, collate
+from ocrtune.page import Page
+from ocrtune.runtime.load import orientation_settings
+from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
+from ocrtune.runtime.preprocess import LinePreprocess
+from ocrtune.task import Evaluation
+from ocrtune.weights.network import Network, load_network
+
+_SPREAD_SAMPLES = 32
+_PREPROCESS = {  # of fresh weights
+    "cls_mobilenetv3_x0_35": LinePreprocess(min_width=192, max_width=192),
+    "cls_pplcnet_x0_25": LinePreprocess(
+        height=80,
+        min_width=160,
+        max_width=160,
+        fit="stretch",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        channels="rgb",
+    ),
+}
+_PREPROCESS["cls_pplcnet_x1_0"] = _PREPROCESS["cls_pplcnet_x0_25"]
+
+
+class OrientationTask:
+    """A direction classifier that is fine-tuned on lines of any labelled pages.
+
+    Args:
+        config: the training configuration.
+        train: pages or lines to learn from, whose labels start at the text's own top left.
+        val: the same, for choosing the best state and the threshold.
+        progress: takes one line about what was found out.
+
+    Attributes:
+        config: with every ``auto`` that depends on the data replaced.
+        samples: the training samples.
+        preprocess: size of the input.
+
+    Raises:
+        BundleError: the start weights are missing or do not fit.
+        ConfigError: the architecture is unknown.
+        DataError: no line shows its direction.
+        ImageError: an image is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        config: OrientationConfig,
+        train: Sequence[Page],
+        val: Sequence[Page],
+        progress: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
+        bundle = self._start.bundle
+        self.preprocess = _PREPROCESS[self._start.arch] if bundle is None else orientation_settings(bundle)[0]
+        self._val = list(val)
+        lines = [page.with_regions([r]) for page in train for r in page.regions if tells_direction(r)]
+        if not lines:
+            raise DataError("no line shows its direction", expected="labelled texts with letters or digits")
+        progress(f"{len(lines)} lines, each seen upright and turned over")
+        self.config = config.model_copy(
+            update={"model": config.model.model_copy(update={"arch": self._start.arch, "form": self._start.form})}
+        )
+        self.samples = OrientationSamples(
+            lines, config.augment, augmentation(config.augment), self.preprocess, config.trainer.seed
+        )
+
+    @property
+    def monitor(self) -> str:
+        return "accuracy"
+
+    @property
+    def start(self) -> Network[LineClassifier]:
+        """The network and weights that training starts from; never changed by training."""
+        return self._start
+
+    def network(self) -> LineClassifier:
+        """A fresh copy of the start network."""
+        return copy.deepcopy(self._start.model)
+
+    def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
+        if self._start.form == "training":
+            return None
+        batch = self.collate([self.samples.sample(0, i) for i in range(min(_SPREAD_SAMPLES, len(self.samples)))])
+        return relative_scales(network, lambda: network(batch.images))
+
+    def backbone_names(self, network: nn.Module) -> Sequence[str]:
+        return [name for name, _ in network.named_parameters() if name.startswith("backbone.")]
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        return collate(samples, self.preprocess, self.config.augment, self.config.trainer.seed)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        device = next(network.parameters()).device
+        logits = network(batch.images.to(device, memory_format=torch.channels_last)).float()
+        return {"loss": F.cross_entropy(logits, batch.directions.to(device))}
+
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        result = self.measured(network)
+        return Evaluation(
+            monitor=result.accuracy,
+            figures={"accuracy": result.accuracy},
+            details={"thresholds": {"turn_thresh": result.threshold}, "collapsed": result.collapsed},
+        )
+
+    def measured(self, network: nn.Module) -> OrientationResult:
+        """A network on the validation lines, with the threshold fitted to them."""
+        classifier = LineOrientation(TorchEngine(network), self.preprocess, OrientationThresholds())
+        found = evaluate_orientation(classifier, self._val)
+        return OrientationResult(found.probabilities, found.turned, fit_threshold(found.probabilities, found.turned))

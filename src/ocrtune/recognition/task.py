@@ -1,0 +1,223 @@
+"""Recognition as the training loop sees it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ocrtune.bundle import Bundle
+from ocrtune.charset import Charset, TextPlan, plan_texts
+from ocrtune.config.schema import RecognitionConfig
+from ocrtune.data.lines import readable
+from ocrtune.errors import DataError
+from ocrtune.nn.engine import TorchTextEngine
+from ocrtune.nn.relative import hold_affines, relative_scales
+from ocrtune.page import Page
+from ocrtune.recognition.evaluate import evaluate_recognizer
+from ocrtune.recognition.loss import columns_needed, ctc_loss
+from ocrtune.recognition.metric import LineResult, TextPolicy, score_lines, suitable_policy
+from ocrtune.recognition.model import CTCRecognizer
+from ocrtune.recognition.network import FAMILY, start_charset, with_charset
+from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample, augmentation, collate, normalised
+from ocrtune.runtime.load import recognition_settings
+from ocrtune.runtime.preprocess import LinePreprocess
+from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
+from ocrtune.task import Evaluation
+from ocrtune.weights.network import Network, load_network
+
+_COLUMN = 8  # pixels of width that become one column of the output
+_SPREAD_SAMPLES = 16
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LineCheck:
+    """What of the training lines can be taught.
+
+    Attributes:
+        lines: those that can.
+        infeasible: lines whose label does not fit into the columns of their width, with the reason.
+        empty: lines whose label has no known character.
+    """
+
+    lines: list[Line]
+    infeasible: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def check_lines(pages: Sequence[Page], plan: TextPlan, preprocess: LinePreprocess) -> LineCheck:
+    """Find lines that CTC cannot learn: T columns hold a label of T characters, less one for each repeated character."""
+    check = LineCheck([])
+    for page in pages:
+        for region in page.regions:
+            if not readable(region):
+                continue
+            text = plan.apply(region.text or "")
+            label = tuple(plan.charset.encode(text))
+            line = Line(page.with_regions([region]), text, label)
+            where = region.source or page.source or page.name
+            if not label:
+                check.empty.append(f"{where}: '{region.text}' has no known character")
+                continue
+            width, height = line.size()
+            columns = preprocess.input_width(max(1, round(width)), max(1, round(height))) // _COLUMN
+            needed = columns_needed(label)
+            if needed > columns:
+                check.infeasible.append(
+                    f"{where}: '{region.text}' needs {needed} columns, its {width:.0f} x {height:.0f} pixels give {columns}"
+                )
+                continue
+            check.lines.append(line)
+    return check
+
+
+class RecognitionTask:
+    """A recogniser that is fine-tuned on labelled lines.
+
+    Args:
+        config: the training configuration.
+        train: pages or lines to learn from; several regions a page are possible but slow (see `ocrtune.data.lines`).
+        val: the same, for choosing the best state.
+        progress: takes one line about what was found out.
+
+    Attributes:
+        config: with every ``auto`` that depends on the data replaced.
+        samples: the training samples.
+        charset: what is taught, the start charset extended where that was asked for.
+        preprocess: how lines are seen.
+        policy: how lines are compared.
+        check: what of the lines can be taught.
+
+    Raises:
+        BundleError: the start weights are missing or do not fit.
+        ConfigError: the architecture or the characters are unknown.
+        DataError: labels hold unknown characters and ``text.unknown`` is ``error``; or nothing is left to learn.
+        ImageError: an image is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        config: RecognitionConfig,
+        train: Sequence[Page],
+        val: Sequence[Page],
+        progress: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
+        self._start_charset = start_charset(self._start, config.text.dictionary)
+        self._val = list(val)
+        texts = [r.text or "" for page in train for r in page.regions if readable(r)]
+        self.plan = plan_texts(texts, self._start_charset, config.text.unknown)
+        self._tell_unknown(progress)
+        own, self.thresholds = own_settings(self._start.bundle)
+        size = config.input.model_dump()
+        self.preprocess = own.model_copy(update=size)
+        self.check = check_lines(train, self.plan, self.preprocess)
+        self._tell_left_out(progress)
+        self.policy: TextPolicy = (
+            config.text.policy if config.text.policy != "auto" else self._suitable_policy(progress)
+        )
+        self.config = config.model_copy(
+            update={
+                "model": config.model.model_copy(update={"arch": self._start.arch, "form": self._start.form}),
+                "text": config.text.model_copy(update={"policy": self.policy}),
+            }
+        )
+        charset = self.plan.charset
+        self.samples = RecognitionSamples(
+            lines=self.check.lines,
+            config=config.augment,
+            transform=augmentation(config.augment),
+            preprocess=self.preprocess,
+            space=charset.index(" ") if " " in charset else None,
+            seed=config.trainer.seed,
+        )
+
+    @property
+    def monitor(self) -> str:
+        return "accuracy"
+
+    @property
+    def charset(self) -> Charset:
+        return self.plan.charset
+
+    @property
+    def start(self) -> Network[CTCRecognizer]:
+        """The network and weights that training starts from; never changed by training."""
+        return self._start
+
+    def network(self) -> CTCRecognizer:
+        """A fresh copy of the start network for the characters that are taught."""
+        model = copy.deepcopy(self._start.model)
+        with_charset(model, self._start_charset, self.charset)
+        if self._start.form == "deployed":
+            hold_affines(model)
+        return model
+
+    def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
+        if self._start.form == "training":
+            return None
+        count = min(_SPREAD_SAMPLES, len(self.samples))
+        batch = collate([self.samples.sample(0, index) for index in range(count)], self.preprocess)
+        return relative_scales(network, lambda: network(normalised(batch, self.preprocess, torch.device("cpu"))))
+
+    def backbone_names(self, network: nn.Module) -> Sequence[str]:
+        return [name for name, _ in network.named_parameters() if name.startswith("backbone.")]
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        return collate(samples, self.preprocess)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        device = next(network.parameters()).device
+        return {"loss": ctc_loss(network(normalised(batch, self.preprocess, device)), batch.labels)}
+
+    def evaluate(self, network: nn.Module) -> Evaluation:
+        score = score_lines(self.read(network), self.policy)
+        return Evaluation(
+            monitor=score.accuracy,
+            figures={"accuracy": score.accuracy, "1-ned": score.one_minus_ned, "cer": score.cer},
+            details={},
+        )
+
+    def read(self, network: nn.Module) -> list[LineResult]:
+        """The validation lines as a network reads them, through the runtime's own code."""
+        recognizer = TextRecognizer(TorchTextEngine(network), self.preprocess, self.charset, self.thresholds)
+        return evaluate_recognizer(recognizer, self._val)
+
+    def _tell_unknown(self, progress: Callable[[str], None]) -> None:
+        unknown, policy = self.plan.unknown, self.plan.policy
+        if not unknown:
+            return
+        shown = ", ".join(f"'{c}' {n} times" for c, n in unknown.most_common(_SHOWN))
+        found = f"{len(unknown)} characters of the labels are not in the model's character set ({shown})"
+        if policy == "error":
+            raise DataError(found, hint="set text.unknown to extend, map or drop")
+        done = {"extend": "they are added", "map": "they are replaced by their nearest", "drop": "they are left out"}
+        progress(f"{found}: {done[policy]}")
+
+    def _tell_left_out(self, progress: Callable[[str], None]) -> None:
+        for what, lines in (
+            ("do not fit into their width (CTC)", self.check.infeasible),
+            ("are empty", self.check.empty),
+        ):
+            if lines:
+                progress(f"{len(lines)} lines {what} and are left out, first: {'; '.join(lines[:2])}")
+        if not self.check.lines:
+            raise DataError("no line is left to learn", expected="labelled texts", hint="ocrtune data check DATA")
+
+    def _suitable_policy(self, progress: Callable[[str], None]) -> TextPolicy:
+        policy = suitable_policy(self.read(self.network()))
+        if policy != "exact":
+            progress(
+                "the labels are in one case while the images are not: lines are compared without case "
+                "(text.policy=exact compares as labelled)"
+            )
+        return policy
+
+
+def own_settings(bundle: Bundle | None) -> tuple[LinePreprocess, RecognitionThresholds]:
+    """A start bundle's settings, or the defaults for plain weight files."""
+    return (LinePreprocess(), RecognitionThresholds()) if bundle is None else recognition_settings(bundle)

@@ -1,0 +1,56 @@
+"""The whole way from a page to its texts: detection, direction, recognition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ocrtune.page import Image, Page, TextRegion
+from ocrtune.runtime.crop import crop_region, turned_over
+from ocrtune.runtime.detector import TextDetector
+from ocrtune.runtime.orientation import LineOrientation
+from ocrtune.runtime.recognizer import TextRecognizer
+
+
+@dataclass
+class OcrPipeline:
+    """Finds and reads the texts on a page.
+
+    Attributes:
+        detector: finds the lines.
+        recognizer: reads them.
+        orientation: finds lines that are upside down; None trusts that none is.
+    """
+
+    detector: TextDetector
+    recognizer: TextRecognizer
+    orientation: LineOrientation | None = None
+
+    def read(self, image: Image) -> list[TextRegion]:
+        """Texts of one image, uint8 [H, W, 3] BGR, in reading order, in its pixels."""
+        return self.read_regions(image, self.detector.detect(image))
+
+    def read_regions(self, image: Image, regions: list[TextRegion]) -> list[TextRegion]:
+        """The same regions with what they say; ``angle`` is 180 where the line is upside down."""
+        crops = [crop_region(image, region.polygon) for region in regions]
+        angles = [0.0] * len(crops)
+        if self.orientation is not None:
+            for index, turned in enumerate(self.orientation.turned(crops)):
+                if turned:
+                    crops[index], angles[index] = turned_over(crops[index]), 180.0
+        return [
+            replace(
+                region,
+                text=reading.text,
+                text_score=reading.confidence,
+                angle=(angle + 180.0) % 360 if reading.turned else angle,
+            )
+            for region, reading, angle in zip(regions, self.recognizer.read(crops), angles, strict=True)
+        ]
+
+    def predict(self, page: Page) -> Page:
+        """The same page with the texts that were found.
+
+        Raises:
+            ImageError: the page's image is missing or damaged.
+        """
+        return page.with_regions(self.read(page.load()))

@@ -1,0 +1,181 @@
+"""`adapt`: labelled data and a budget in, a model that is measurably better out, with the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocrtune.bundle import Bundle, TaskName
+from ocrtune.config.load import dump_yaml
+from ocrtune.data.formats import is_line
+from ocrtune.data.lines import readable
+from ocrtune.page import Page
+from ocrtune.recognition.metric import POLICIES
+from ocrtune.report.figures import training_curves
+from ocrtune.report.html import Picture, Report, Table, write_report
+from ocrtune.runtime.load import load_recognizer
+from ocrtune.training.runlog import read_metrics
+from ocrtune.weights.registry import resolve_bundle
+from ocrtune.workflows.adapt.detection import BASE as DETECTION_BASE
+from ocrtune.workflows.adapt.detection import adapt_detection
+from ocrtune.workflows.adapt.job import AdaptRequest, Parts, claim, prepare, upright, write_marker
+from ocrtune.workflows.adapt.lines import (
+    ORIENTATION_BASE,
+    RECOGNITION_BASE,
+    adapt_orientation,
+    adapt_recognition,
+)
+from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, pipeline_bases
+from ocrtune.workflows.adapt.stage import Comparison, Stage
+from ocrtune.workflows.budget import Clock
+from ocrtune.workflows.console import Console
+
+__all__ = ["AdaptRequest", "AdaptResult", "adapt", "task_of"]
+
+_STAGES: dict[TaskName, Callable[..., Stage]] = {
+    "detection": adapt_detection,
+    "orientation": adapt_orientation,
+    "recognition": adapt_recognition,
+}
+DEFAULTS: dict[TaskName, str] = {
+    "detection": DETECTION_BASE,
+    "orientation": ORIENTATION_BASE,
+    "recognition": RECOGNITION_BASE,
+}
+OCR_SHARES: dict[TaskName, float] = {"detection": 0.55, "recognition": 0.9}
+"""Share of the time that is left which a stage of a whole pipeline may use."""
+
+
+@dataclass(frozen=True)
+class AdaptResult:
+    """What came out.
+
+    Attributes:
+        task: what was adapted.
+        bundle: the result: a model, or a pipeline.
+        report: path of the HTML report.
+        stages: one for each model that was trained.
+        pipeline: end to end before and after; None for a single model.
+        seconds: time used.
+    """
+
+    task: TaskName
+    bundle: Bundle
+    report: Path
+    stages: Sequence[Stage]
+    pipeline: PipelineOutcome | None
+    seconds: float
+
+    @property
+    def comparison(self) -> Comparison:
+        """The figure that decides."""
+        return self.stages[0].comparison if self.pipeline is None else self.pipeline.comparison
+
+    @property
+    def better(self) -> bool:
+        return self.comparison.better
+
+    @property
+    def tables(self) -> list[Table]:
+        """Before and after: of the pipeline, then of each stage."""
+        return [*([] if self.pipeline is None else [self.pipeline.table]), *(stage.table for stage in self.stages)]
+
+    def as_dict(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "task": self.task,
+            "bundle": str(self.bundle.path),
+            "report": str(self.report),
+            "error_cut": round(self.comparison.error_cut, 4),
+            "seconds": round(self.seconds, 1),
+        }
+        if self.pipeline is None:
+            return {**shown, **self.stages[0].figures_json}
+        return {
+            **shown,
+            "before": self.pipeline.before.as_dict(),
+            "after": self.pipeline.after.as_dict(),
+            "stages": {stage.task: stage.figures_json for stage in self.stages},
+        }
+
+
+def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
+    """Check, split, measure the base, fine-tune, calibrate, export with a gate, compare and report.
+
+    Thresholds, early stopping and the choice of the state use pages held out of the training part. The pages of the
+    before/after table are used for nothing else.
+
+    Raises:
+        DataError: the data cannot be used.
+        GateError: the budget or the pages are too few, or the exported file differs from the network.
+        Interrupted: the user stopped it; the same command goes on.
+    """
+    clock = Clock.start(request.budget)
+    resumed, earlier = claim(request.out, request)
+    try:
+        return _adapt(request, console, clock, resumed, earlier)
+    finally:
+        write_marker(request.out, request, earlier + clock.used)
+
+
+def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
+    """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
+    parts = prepare(request, console)
+    if request.task != "detection":
+        name = RECOGNITION_BASE if request.task == "orientation" else request.base or RECOGNITION_BASE
+        reader = load_recognizer(resolve_bundle(name))
+        parts = upright(parts, reader, request.task == "orientation", console)
+    pipeline = None
+    if request.task == "ocr":
+        bases = pipeline_bases(request.base, DEFAULTS)
+        stages = []
+        for task, share in OCR_SHARES.items():
+            console.say(f"--- {task}")
+            time = Clock.start(clock.left * share)
+            stages.append(_STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console))
+        console.say("--- both together")
+        policy = next(s.figures_json["fine_tuned"]["text_policy"] for s in stages if s.task == "recognition")
+        assert policy in POLICIES
+        pipeline = join_stages(stages, bases, parts.report, policy, request.out, console)
+        bundle = pipeline.bundle
+    else:
+        base = request.base or DEFAULTS[request.task]
+        stages = [_STAGES[request.task](request, base, parts, request.out, clock, resumed, console)]
+        bundle = stages[0].bundle
+    result = AdaptResult(request.task, bundle, request.out / "report.html", stages, pipeline, earlier + clock.used)
+    _write_report(request, result, parts)
+    return result
+
+
+def task_of(pages: Sequence[Page]) -> TaskName:
+    """What labels allow to adapt: ``recognition`` for cut lines, ``ocr`` for boxes with texts, else ``detection``.
+
+    Raises:
+        ImageError: an image's header cannot be read.
+    """
+    if not any(readable(region) for page in pages for region in page.regions):
+        return "detection"
+    return "recognition" if all(is_line(page) for page in pages[:20]) else "ocr"
+
+
+def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> None:
+    figures = []
+    for stage in result.stages:
+        metrics = read_metrics(stage.outcome.folder / "metrics.csv")
+        curves = training_curves(metrics, stage.comparison.name, stage.outcome.base)
+        figures += [Picture(f"Training: {stage.task}", curves), *stage.figures]
+    report = Report(
+        title=f"Adapting {', '.join(stage.base for stage in result.stages)} to {request.data}",
+        verdict=result.comparison.sentence(),
+        good=result.better,
+        tables=[*result.tables, *(table for stage in result.stages for table in stage.tables)],
+        notes=[f"{stage.task}: {stage.comparison.sentence()}" for stage in result.stages if result.pipeline]
+        + [note for stage in result.stages for note in stage.outcome.notes],
+        figures=figures,
+        data=parts.checks,
+        pages=[*(result.pipeline.worst if result.pipeline else []), *(p for s in result.stages for p in s.worst)],
+        config="\n".join(dump_yaml(stage.config) for stage in result.stages),
+        next_command=f"ocrtune predict {result.bundle.path} IMAGE_OR_FOLDER --draw drawn",
+    )
+    write_report(report, result.report)

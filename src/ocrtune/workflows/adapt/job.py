@@ -1,0 +1,213 @@
+"""An adapt job: what was asked for, whose folder it is, and which pages are for what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ocrtune.bundle import PARTS, TaskName
+from ocrtune.calibration.thresholds import MIN_PAGES
+from ocrtune.data.check import CheckReport, check_dataset, find_leaks
+from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
+from ocrtune.data.split import split_pages
+from ocrtune.errors import DataError, GateError
+from ocrtune.files import write_whole
+from ocrtune.page import Page
+from ocrtune.recognition.upright import upright_labels
+from ocrtune.runtime.recognizer import TextRecognizer
+from ocrtune.workflows.console import Console
+
+HOLDOUT = 0.15
+MAX_HOLDOUT = 40
+MAX_LINE_HOLDOUT = 400
+_ARGUMENTS = "adapt.json"
+
+
+@dataclass(frozen=True)
+class AdaptRequest:
+    """What the user asked for.
+
+    Attributes:
+        data: labelled pages.
+        task: what to adapt; ``ocr`` is detection and recognition together.
+        val: pages for the final figures; None takes a ``test_list.txt`` beside the data, or holds out a part.
+        base: registered name, bundle or run; None for the task's default.
+        budget: seconds for everything.
+        out: folder for the result.
+        overrides: further settings, as ``section.key=value``, or ``task.section.key=value`` for one stage of ``ocr``.
+    """
+
+    data: str
+    val: str | None
+    task: TaskName
+    base: str | None
+    budget: float
+    out: Path
+    overrides: tuple[str, ...] = ()
+
+    def overrides_for(self, task: str) -> tuple[str, ...]:
+        """Settings of a stage: those without a task's name in front, and those with this one's."""
+        chosen = []
+        for override in self.overrides:
+            prefix, _, rest = override.partition(".")
+            if prefix not in PARTS:
+                chosen.append(override)
+            elif prefix == task:
+                chosen.append(rest)
+        return tuple(chosen)
+
+    def fingerprint(self) -> str:
+        """Tells whether a started job in the folder is the same job."""
+        parts = [self.data, self.val, self.task, self.base, self.budget, *self.overrides]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pages by what they are for, and their label files in the output folder.
+
+    Attributes:
+        train: to learn from.
+        holdout: to choose the best state and fit thresholds.
+        report: for the before/after table, and nothing else.
+        train_file, holdout_file: label files of the first two.
+        checks: what the validator found.
+    """
+
+    train: list[Page]
+    holdout: list[Page]
+    report: list[Page]
+    train_file: Path
+    holdout_file: Path
+    checks: list[CheckReport]
+
+
+def claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
+    """Take the output folder; whether the same job has begun to train there, and how many seconds it took so far.
+
+    Raises:
+        DataError: the folder holds something else.
+    """
+    marker = folder / _ARGUMENTS
+    if marker.is_file():
+        known = json.loads(marker.read_text(encoding="utf-8"))
+        same = known.get("fingerprint") == request.fingerprint()
+        finished, begun = (folder / "report.html").is_file(), (folder / "run").is_dir()
+        if finished or (begun and not same):
+            raise DataError(
+                "the output folder holds " + ("a finished job" if same else "another job"),
+                where=folder,
+                hint="choose another folder with --out, or delete this one",
+            )
+        earlier = float(known.get("seconds", 0.0)) if begun else 0.0
+        write_marker(folder, request, earlier)
+        return begun, earlier
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError("the output folder is not empty", where=folder, hint="choose another folder with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the output folder cannot be made: {error.strerror}", where=folder) from error
+    write_marker(folder, request, 0.0)
+    return False, 0.0
+
+
+def write_marker(folder: Path, request: AdaptRequest, seconds: float) -> None:
+    content = {"fingerprint": request.fingerprint(), "seconds": round(seconds, 1)}
+    write_whole(folder / _ARGUMENTS, json.dumps(content))
+
+
+def prepare(request: AdaptRequest, console: Console) -> Parts:
+    """Check the data and cut it into training, holdout and report pages, written as label files."""
+    dataset = parse_dataset_path(request.data)
+    console.say(f"data: {dataset}" + (" (format detected)" if dataset.detected else ""))
+    check = _checked(dataset, console)
+    checks = [check]
+    pages, hashes = check.pages, check.hashes
+    lines = check.regions * HOLDOUT
+    val = _val_dataset(request, dataset)
+    if val is not None:
+        val_check = _checked(val, console)
+        leaks = find_leaks(check, val_check)
+        val_check.findings += leaks
+        checks.append(val_check)
+        if leaks:
+            console.say(f"  {len(leaks)} pages of the validation data are also in the training data: left out there")
+        known = set(hashes)
+        report = [p for p, digest in zip(val_check.pages, val_check.hashes, strict=True) if digest not in known]
+        if not report:
+            raise DataError("no validation page is left", where=val, hint="name other pages with --val")
+        largest = MAX_HOLDOUT if lines > MAX_LINE_HOLDOUT else MAX_LINE_HOLDOUT  # pages of few lines: more of them
+        share = min(HOLDOUT, largest / len(pages))
+        train, holdout = split_pages(pages, [1 - share, share], hashes, minimum=MIN_PAGES)
+    else:
+        train, holdout, report = split_pages(pages, [70, 20, 10], hashes, minimum=MIN_PAGES)
+    if len(holdout) < MIN_PAGES or not train:
+        raise GateError(
+            f"{len(pages)} usable pages are too few: {MIN_PAGES} have to be held out of training for the thresholds",
+            where=dataset,
+            expected=f"at least {MIN_PAGES * (2 if val is not None else 3)} pages",
+            hint="label more pages",
+        )
+    data = request.out / "data"
+    files = {"train": train, "holdout": holdout, "report": report}
+    for name, part in files.items():
+        write_dataset(part, "json", data / f"{name}.json")
+    console.say(
+        f"{len(train)} pages to train on, {len(holdout)} held out for choosing and calibrating, "
+        f"{len(report)} for the before/after table"
+    )
+    return Parts(train, holdout, report, data / "train.json", data / "holdout.json", checks)
+
+
+def _val_dataset(request: AdaptRequest, dataset: DatasetPath) -> DatasetPath | None:
+    if request.val is not None:
+        return parse_dataset_path(request.val)
+    beside = dataset.path / "test_list.txt"
+    return DatasetPath(beside, dataset.format, detected=True) if beside.is_file() else None
+
+
+def _checked(dataset: DatasetPath, console: Console) -> CheckReport:
+    """Check a data set; faulty lines and pages are left out, and said.
+
+    Raises:
+        DataError: nothing is left, or nothing in it counts.
+    """
+    check = check_dataset(dataset, bar=lambda total: console.bar(f"checking {dataset.path.name}", total))
+    for code, findings in check.by_code().items():
+        if findings[0].severity != "info":
+            first = findings[0]
+            console.say(f"  {first.severity}: {code} ({len(findings)}), first: {first.where}: {first.message}")
+    fatal = [finding for finding in check.findings if finding.code in ("no-pages", "nothing-to-learn")]
+    if fatal or not check.pages:
+        what = fatal[0].message if fatal else "no page is usable"
+        raise DataError(what, where=dataset, hint=f"ocrtune data check {dataset}")
+    return check
+
+
+def upright(parts: Parts, recognizer: TextRecognizer, whole: bool, console: Console) -> Parts:
+    """The parts with labels of the training pages turned where they start at the wrong corner.
+
+    Args:
+        parts: the job's pages.
+        recognizer: reads lines both ways.
+        whole: turn the labels of the held-out and report pages as well, for a task that is about directions; otherwise
+            those stay as they are labelled, so that figures are about the data as they are.
+        console: where to report to.
+    """
+    found = upright_labels(recognizer, parts.train, each=console.bar("reading lines both ways", len(parts.train)))
+    if not found.turned:
+        return parts
+    console.say(
+        f"{len(found.turned)} labels start at the far corner of a text that is upside down: turned for training, "
+        f"first: {found.turned[0]}"
+    )
+    write_dataset(found.pages, "json", parts.train_file)
+    parts = replace(parts, train=found.pages)
+    if whole:
+        holdout = upright_labels(recognizer, parts.holdout).pages
+        write_dataset(holdout, "json", parts.holdout_file)
+        parts = replace(parts, holdout=holdout, report=upright_labels(recognizer, parts.report).pages)
+    return parts

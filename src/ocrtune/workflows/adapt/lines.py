@@ -1,0 +1,187 @@
+"""Adapting a recogniser or a direction classifier."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ocrtune.bundle import Bundle
+from ocrtune.calibration.confidence import calibrate_reading, expected_calibration_error
+from ocrtune.orientation.evaluate import evaluate_orientation
+from ocrtune.orientation.metric import OrientationResult
+from ocrtune.recognition.evaluate import evaluate_recognizer
+from ocrtune.recognition.metric import (
+    POLICIES,
+    LineResult,
+    RecognitionResult,
+    TextPolicy,
+    score_lines,
+    suitable_policy,
+)
+from ocrtune.report.html import Table
+from ocrtune.runtime.load import load_orientation, load_recognizer, part_for, recognition_settings
+from ocrtune.weights.registry import resolve_bundle
+from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
+from ocrtune.workflows.budget import Clock
+from ocrtune.workflows.console import Console
+from ocrtune.workflows.recipes import RECIPES
+from ocrtune.workflows.train import with_metrics
+
+RECOGNITION_BASE = "ppocrv6-small-rec"
+ORIENTATION_BASE = "ppocr-mobile-ori"
+_RESERVE = 15.0  # seconds for export, gate and report
+
+
+def adapt_recognition(
+    request: AdaptRequest, base_name: str, parts: Parts, folder: Path, clock: Clock, resumed: bool, console: Console
+) -> Stage:
+    """Measure the base, fine-tune, fit the confidence, measure; see `adapt_detection` for the arguments."""
+    recipe = RECIPES["recognition"]
+    base = part_for(resolve_bundle(base_name), "recognition")
+    report = recipe.pages(parts.report, "report", folder / "run", console.bar)
+    recognizer = load_recognizer(base)
+    started = time.monotonic()
+    shipped = evaluate_recognizer(recognizer, report, console.bar("the base as published", len(report)))
+    reserve = _RESERVE + 4 * (time.monotonic() - started)
+    policy = _policy(request, shipped, console)
+    console.say(f"base as published: accuracy {score_lines(shipped, policy).accuracy:.4f} on {len(shipped)} lines")
+    outcome, config = training_run(
+        {"task": "recognition", "text": {"policy": policy}},
+        request,
+        base_name,
+        parts,
+        folder,
+        clock.left - reserve,
+        resumed,
+        console,
+    )
+    holdout = recipe.pages(parts.holdout, "holdout", folder / "run", console.bar)
+    fitted_base = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
+    fitted_base.thresholds = calibrate_reading(fitted_base, holdout, policy)
+    fitted = evaluate_recognizer(fitted_base, report, console.bar("the base with fitted settings", len(report)))
+    trained = load_recognizer(outcome.bundle)
+    trained.thresholds = calibrate_reading(trained, holdout, policy)
+    if trained.thresholds.second_look:
+        console.say(
+            f"lines read with less confidence than {trained.thresholds.second_look} are read again upside down: "
+            "that makes more of the held-out lines right"
+        )
+    tuned = evaluate_recognizer(trained, report, console.bar("the fine-tuned model", len(report)))
+    named = [
+        ("base as published", RecognitionResult.of(shipped, policy)),
+        ("base, fitted settings", RecognitionResult.of(fitted, policy)),
+        ("fine-tuned", RecognitionResult.of(tuned, policy)),
+    ]
+    result = named[-1][1]
+    best_base = max(named[:2], key=lambda pair: pair[1].score.accuracy)[1]
+    bundle = _finished(
+        outcome.bundle,
+        folder,
+        result.as_dict(),
+        best_base.as_dict(),
+        request,
+        thresholds=trained.thresholds.model_dump(mode="json"),
+    )
+    return Stage(
+        task="recognition",
+        base=base_name,
+        bundle=bundle,
+        comparison=Comparison(
+            "accuracy", best_base.score.accuracy, result.score.accuracy, f"{result.score.lines} lines"
+        ),
+        table=Table("Recognition: before and after", recipe.columns, [recipe.row(name, r) for name, r in named]),
+        figures_json={
+            "shipped": named[0][1].as_dict(),
+            "calibrated": best_base.as_dict(),
+            "fine_tuned": result.as_dict(),
+        },
+        outcome=outcome,
+        config=config,
+        tables=[
+            _policies({name: r.lines for name, r in named}),
+            Table(
+                "Confidence",
+                ("", "expected calibration error"),
+                [[name, f"{expected_calibration_error(r.lines, policy):.4f}"] for name, r in named],
+            ),
+            *recipe.tables(named, report),
+        ],
+        figures=recipe.figures(named),
+        worst=recipe.worst(result, report),
+    )
+
+
+def adapt_orientation(
+    request: AdaptRequest, base_name: str, parts: Parts, folder: Path, clock: Clock, resumed: bool, console: Console
+) -> Stage:
+    """Measure the base on lines seen upright and turned over, fine-tune, fit the threshold, measure."""
+    recipe = RECIPES["orientation"]
+    base = part_for(resolve_bundle(base_name), "orientation")
+    report = recipe.pages(parts.report, "report", folder / "run", console.bar)
+    shipped = evaluate_orientation(load_orientation(base), report, console.bar("the base as published", len(report)))
+    console.say(f"base as published: accuracy {shipped.accuracy:.4f} on {shipped.lines} lines, half of them turned")
+    outcome, config = training_run(
+        {"task": "orientation"}, request, base_name, parts, folder, clock.left - _RESERVE, resumed, console
+    )
+    tuned = evaluate_orientation(
+        load_orientation(outcome.bundle), report, console.bar("the fine-tuned model", len(report))
+    )
+    # the base with a threshold fitted to the very lines of the table: the most that fitting could have given it
+    best_base = OrientationResult(shipped.probabilities, shipped.turned, 0.5)
+    before = max((shipped, best_base), key=lambda r: r.accuracy)
+    bundle = _finished(outcome.bundle, folder, tuned.as_dict(), before.as_dict(), request)
+    return Stage(
+        task="orientation",
+        base=base_name,
+        bundle=bundle,
+        comparison=Comparison("accuracy", before.accuracy, tuned.accuracy, f"{tuned.lines} lines"),
+        table=Table(
+            "Direction: before and after",
+            recipe.columns,
+            [recipe.row("base as published", shipped), recipe.row("fine-tuned", tuned)],
+        ),
+        figures_json={
+            "shipped": shipped.as_dict(),
+            "calibrated": before.as_dict(),
+            "fine_tuned": tuned.as_dict(),
+        },
+        outcome=outcome,
+        config=config,
+    )
+
+
+def _finished(
+    bundle: Bundle,
+    folder: Path,
+    result: dict[str, Any],
+    base: dict[str, Any],
+    request: AdaptRequest,
+    **changes: Any,
+) -> Bundle:
+    copied = bundle.rewritten(folder / "bundle", **changes)
+    return with_metrics(copied, {"report": {**result, "data": request.val or "held out"}, "base_calibrated": base})
+
+
+def _policy(request: AdaptRequest, results: list[LineResult], console: Console) -> TextPolicy:
+    """How lines are compared: as the user says, or as the labels allow."""
+    for override in request.overrides_for("recognition"):
+        key, _, value = override.partition("=")
+        if key == "text.policy" and value in POLICIES:
+            return value
+    policy = suitable_policy(results)
+    if policy != "exact":
+        console.say(
+            "the labels are in one case while the images are not: lines are compared without case "
+            "(text.policy=exact compares as labelled)"
+        )
+    return policy
+
+
+def _policies(named: dict[str, list[LineResult]]) -> Table:
+    rows = [
+        [policy, *(f"{score_lines(results, policy).accuracy:.4f}" for results in named.values())] for policy in POLICIES
+    ]
+    return Table("Accuracy by what counts as a difference", ("", *named), rows)

@@ -1,0 +1,168 @@
+"""One stage of an adapt job: a model trained within its time and compared with its base."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ocrtune.bundle import Bundle, TaskName
+from ocrtune.config.load import build_config, load_config
+from ocrtune.config.schema import TrainConfig
+from ocrtune.report.html import Picture, Table
+from ocrtune.training.loop import LAST
+from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.budget import seconds_per_step, steps_within
+from ocrtune.workflows.console import Console
+from ocrtune.workflows.recipes import RECIPES
+from ocrtune.workflows.train import CONFIG, TrainResult, run_pages, train
+
+EVALS = 6
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure before and after.
+
+    Attributes:
+        name: of the figure; higher is better.
+        before: of the base with everything but its weights fitted.
+        after: of the fine-tuned model.
+        data: what it was measured on.
+    """
+
+    name: str
+    before: float
+    after: float
+    data: str
+
+    @property
+    def better(self) -> bool:
+        return self.after > self.before
+
+    @property
+    def error_cut(self) -> float:
+        """Share of the error before that is gone."""
+        error = 1 - self.before
+        return (self.after - self.before) / error if error > 0 else 0.0
+
+    def sentence(self) -> str:
+        change = f"{self.name} {self.before:.4f} → {self.after:.4f} on {self.data} that nothing was fitted to"
+        if self.better:
+            return f"Better: {change}; {self.error_cut:.0%} of the base's error is gone."
+        return f"Not better than the base with fitted settings: {change}."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What came out of one stage.
+
+    Attributes:
+        task: what was adapted.
+        base: what it started from.
+        bundle: the result.
+        comparison: the figure that decides.
+        table: before and after.
+        figures_json: the same for programs.
+        outcome: of the training.
+        config: of the training.
+        tables, figures, worst: for the report.
+    """
+
+    task: TaskName
+    base: str
+    bundle: Bundle
+    comparison: Comparison
+    table: Table
+    figures_json: Mapping[str, Any]
+    outcome: TrainResult
+    config: TrainConfig
+    tables: list[Table] = field(default_factory=list)
+    figures: list[Picture] = field(default_factory=list)
+    worst: list[Picture] = field(default_factory=list)
+
+
+def training_run(
+    values: Mapping[str, Any],
+    request: AdaptRequest,
+    base: str,
+    parts: Parts,
+    folder: Path,
+    seconds: float,
+    resumed: bool,
+    console: Console,
+) -> tuple[TrainResult, TrainConfig]:
+    """Train in ``folder/run`` with as many steps as the time allows, or go on with what began there.
+
+    Args:
+        values: settings of the stage; the user's win over them.
+        request, parts: the job.
+        base: what to start from.
+        folder: of the stage.
+        seconds: for the training.
+        resumed: the same job began earlier.
+        console: where to report to.
+
+    Raises:
+        GateError: the time is too short to learn anything, or the exported file differs from the network.
+        Interrupted: the user stopped it; the same command goes on.
+    """
+    run = folder / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    if resumed and (run / LAST).is_file():
+        config = load_config(run / CONFIG).config
+        console.say(f"going on with the training in {run}")
+    else:
+        config = _planned(values, request, base, parts, run, seconds, console)
+    outcome = train(
+        config, run, resume=resumed, console=console, resume_command="give the same command again: it goes on"
+    )
+    return outcome, config
+
+
+def _planned(
+    values: Mapping[str, Any],
+    request: AdaptRequest,
+    base: str,
+    parts: Parts,
+    run: Path,
+    seconds: float,
+    console: Console,
+) -> TrainConfig:
+    """The training configuration, with as many steps as the time allows."""
+    defaults = {
+        **values,
+        "model": {"pretrained": base},
+        "data": {"train": f"json:{parts.train_file}", "val": f"json:{parts.holdout_file}"},
+        "trainer": {"evals": EVALS},
+    }
+    overrides = request.overrides_for(values["task"])
+    loaded = load_config(None, (*_flat(defaults), *overrides))
+    config = loaded.config
+    if config.schedule.steps is not None:
+        return config
+    started = time.monotonic()
+    recipe = RECIPES[config.task]
+    train_pages, val_pages = run_pages(config)
+    lines = recipe.pages(train_pages, "train", run, console.bar), recipe.pages(val_pages, "val", run, console.bar)
+    task = recipe.task(config, *lines, lambda line: None)
+    step = seconds_per_step(task, config)
+    evaluation_started = time.monotonic()
+    recipe.start_figure(task)
+    evaluation = time.monotonic() - evaluation_started
+    left = seconds - (time.monotonic() - started) - evaluation
+    steps = steps_within(left, step, config, evaluation, len(task.samples))
+    console.say(f"a step takes {step:.2f} s here, an evaluation {evaluation:.1f} s: {steps} steps fit into the budget")
+    return build_config(
+        {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    flat = []
+    for key, value in values.items():
+        flat += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}={json.dumps(value)}"]
+    return flat

@@ -1,0 +1,111 @@
+"""How a recogniser is trained, exported, measured and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ocrtune.bundle import Bundle
+from ocrtune.config.schema import RecognitionConfig, TrainConfig
+from ocrtune.data.lines import as_lines, readable
+from ocrtune.export.lines import write_recognition_bundle
+from ocrtune.page import Page
+from ocrtune.recognition.evaluate import evaluate_recognizer
+from ocrtune.recognition.metric import RecognitionResult
+from ocrtune.recognition.model import CTCRecognizer
+from ocrtune.recognition.task import RecognitionTask
+from ocrtune.report.html import Picture, Table
+from ocrtune.report.lines import (
+    SCORE_COLUMNS,
+    breakdown_table,
+    confusion_table,
+    risk_coverage,
+    score_row,
+    worst_lines,
+)
+from ocrtune.runtime.load import load_recognizer
+from ocrtune.workflows.recipes.base import Recipe
+
+
+class RecognitionRecipe(Recipe[RecognitionTask, RecognitionResult]):
+    """CTC recognition."""
+
+    columns = SCORE_COLUMNS
+    unit = "lines"
+
+    def pages(
+        self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
+    ) -> list[Page]:
+        return as_lines(pages, folder / "lines" / name, bar(f"cutting lines for {name}", len(pages)))
+
+    def learnable(self, page: Page) -> bool:
+        return any(readable(region) for region in page.regions)
+
+    def task(
+        self, config: TrainConfig, train: Sequence[Page], val: Sequence[Page], progress: Callable[[str], None]
+    ) -> RecognitionTask:
+        assert isinstance(config, RecognitionConfig)
+        return RecognitionTask(config, train, val, progress)
+
+    def start_figure(self, task: RecognitionTask) -> float | None:
+        if task.start.provenance.get("name") == "fresh weights":
+            return None
+        return task.evaluate(task.network()).monitor
+
+    def export(
+        self,
+        task: RecognitionTask,
+        model: nn.Module,
+        details: Mapping[str, Any],
+        path: Path,
+        gate_pages: Sequence[Page],
+        provenance: Mapping[str, Any],
+    ) -> Bundle:
+        assert isinstance(model, CTCRecognizer)
+        return write_recognition_bundle(
+            path,
+            model,
+            arch=task.start.arch,
+            form=task.start.form,
+            preprocess=task.preprocess,
+            charset=task.charset,
+            policy=task.policy,
+            val=gate_pages,
+            provenance=provenance,
+        )
+
+    def evaluate(
+        self, bundle: Bundle, pages: Sequence[Page], task: RecognitionTask, each: Callable[[], None]
+    ) -> RecognitionResult:
+        return RecognitionResult.of(evaluate_recognizer(load_recognizer(bundle), pages, each), task.policy)
+
+    def notes(self, task: RecognitionTask) -> list[str]:
+        notes = []
+        if task.plan.unknown:
+            shown = ", ".join(f"'{c}' ({n})" for c, n in task.plan.unknown.most_common(20))
+            notes.append(f"Characters that the base does not know, by policy '{task.plan.policy}': {shown}.")
+        if task.check.infeasible:
+            notes.append(f"{len(task.check.infeasible)} lines left out, first: {'; '.join(task.check.infeasible[:5])}.")
+        if task.policy != "exact":
+            notes.append(
+                f"Lines are compared with the policy '{task.policy}', because labels and images differ in case."
+            )
+        return notes
+
+    def row(self, name: str, result: RecognitionResult) -> list[str]:
+        return score_row(name, result.score)
+
+    def tables(self, named: Sequence[tuple[str, RecognitionResult]], pages: Sequence[Page]) -> list[Table]:
+        policy = named[-1][1].score.policy
+        lines = [(name, result.lines) for name, result in named]
+        return [breakdown_table(lines, policy), confusion_table(lines, policy)]
+
+    def figures(self, named: Sequence[tuple[str, RecognitionResult]]) -> list[Picture]:
+        policy = named[-1][1].score.policy
+        return [Picture("Risk and coverage", risk_coverage([(name, r.lines) for name, r in named], policy))]
+
+    def worst(self, result: RecognitionResult, pages: Sequence[Page]) -> list[Picture]:
+        return worst_lines(pages, result.lines, result.score.policy)
