@@ -57,6 +57,11 @@ class Task(Protocol):
         ...
 
     @property
+    def lr_factor(self) -> float:
+        """Factor on the automatic learning rate."""
+        ...
+
+    @property
     def samples(self) -> Samples:
         """The training samples."""
         ...

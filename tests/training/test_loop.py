@@ -44,6 +44,10 @@ class Line:
         return "hmean"
 
     @property
+    def lr_factor(self) -> float:
+        return 1.0
+
+    @property
     def samples(self) -> Points:
         return self._samples
 

@@ -33,8 +33,8 @@ class Output:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         table = Table(title=title, title_justify="left")
-        for column in columns:
-            table.add_column(column)
+        for index, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=index == 0)  # nothing is cut off, least of all names
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
         self.console.print(table)

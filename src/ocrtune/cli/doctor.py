@@ -29,7 +29,7 @@ _PACKAGES = {
 def command(json: Json = False) -> None:
     """Show what is installed, what works and what is missing."""
     from ocrtune.runtime.engines import available_cores
-    from ocrtune.weights.registry import PUBLISHED, cache_dir
+    from ocrtune.weights.registry import NAMES, cache_dir
 
     output = Output(json)
     rows: list[tuple[str, str, str]] = []
@@ -51,7 +51,7 @@ def command(json: Json = False) -> None:
         except ImportError as error:
             missing.append("train")
             output.warn(f"torch is installed and cannot be imported: {error}")
-    facts["weights here"] = ", ".join(n for n in PUBLISHED if (cache_dir() / "bundles" / n).is_dir()) or "none yet"
+    facts["weights here"] = ", ".join(n for n in NAMES if (cache_dir() / "bundles" / n).is_dir()) or "none yet"
     output.table("machine", ("what", "value"), [(key, value) for key, value in facts.items()])
     output.result(
         {"packages": {name: version for name, version, _ in rows}, "missing_extras": sorted(set(missing)), **facts}

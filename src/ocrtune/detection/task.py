@@ -112,6 +112,10 @@ class DetectionTask:
         return "hmean"
 
     @property
+    def lr_factor(self) -> float:
+        return 1.0
+
+    @property
     def start(self) -> Network[DBDetector]:
         """The network and weights that training starts from; never changed by training."""
         return self._start

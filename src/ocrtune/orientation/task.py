@@ -27,6 +27,7 @@ from ocrtune.task import Evaluation
 from ocrtune.weights.network import Network, load_network
 
 _SPREAD_SAMPLES = 32
+_LR_FACTOR = 0.5
 _PREPROCESS = {  # of fresh weights
     "cls_mobilenetv3_x0_35": LinePreprocess(min_width=192, max_width=192),
     "cls_pplcnet_x0_25": LinePreprocess(
@@ -88,6 +89,10 @@ class OrientationTask:
     @property
     def monitor(self) -> str:
         return "accuracy"
+
+    @property
+    def lr_factor(self) -> float:
+        return _LR_FACTOR
 
     @property
     def start(self) -> Network[LineClassifier]:

@@ -21,7 +21,7 @@ from ocrtune.runtime.recognizer import TextRecognizer
 SAMPLE = 200
 MIN_SHARE = 0.01
 _CLEARLY = 0.2
-"""By so much the turned reading must be nearer to the label (normalised edit distance), unless it is the label."""
+"""By so much the turned reading must be nearer to the label (normalised edit distance) where it is less confident."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ def _upside_down(recognizer: TextRecognizer, page: Page) -> set[int]:
     found = set()
     for place, index in enumerate(indices):
         label = compared(page.regions[index].text or "", "ignore-case-space")
-        as_is, turned = (
-            Levenshtein.normalized_distance(label, compared(readings[at].text, "ignore-case-space"))
-            for at in (place, place + len(indices))
+        as_is, turned = readings[place], readings[place + len(indices)]
+        before, after = (
+            Levenshtein.normalized_distance(label, compared(reading.text, "ignore-case-space"))
+            for reading in (as_is, turned)
         )
-        if turned + _CLEARLY < as_is or turned == 0 < as_is:
+        if after < before and (turned.confidence > as_is.confidence or after + _CLEARLY < before):
             found.add(index)
     return found

@@ -134,7 +134,8 @@ class Trainer:
         network = task.network()
         scales = task.lr_scales(network)
         lr = config.optimizer.lr
-        self.lr = automatic_lr(self.plan.effective_batch, scales is not None) if lr == "auto" else lr
+        automatic = task.lr_factor * automatic_lr(self.plan.effective_batch, scales is not None)
+        self.lr = automatic if lr == "auto" else lr
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)
         set_lr(optimizer, 1.0)
         self._freeze = BackboneFreeze(

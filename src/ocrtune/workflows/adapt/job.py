@@ -74,6 +74,7 @@ class Parts:
         report: for the before/after table, and nothing else.
         train_file, holdout_file: label files of the first two.
         checks: what the validator found.
+        turned: training labels that were turned because they started at the far corner.
     """
 
     train: list[Page]
@@ -82,6 +83,7 @@ class Parts:
     train_file: Path
     holdout_file: Path
     checks: list[CheckReport]
+    turned: int = 0
 
 
 def claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
@@ -205,7 +207,7 @@ def upright(parts: Parts, recognizer: TextRecognizer, whole: bool, console: Cons
         f"first: {found.turned[0]}"
     )
     write_dataset(found.pages, "json", parts.train_file)
-    parts = replace(parts, train=found.pages)
+    parts = replace(parts, train=found.pages, turned=parts.turned + len(found.turned))
     if whole:
         holdout = upright_labels(recognizer, parts.holdout).pages
         write_dataset(holdout, "json", parts.holdout_file)

@@ -23,7 +23,7 @@ from ocrtune.recognition.metric import (
 from ocrtune.report.html import Table
 from ocrtune.runtime.load import load_orientation, load_recognizer, part_for, recognition_settings
 from ocrtune.weights.registry import resolve_bundle
-from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.adapt.job import AdaptRequest, Parts, upright
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
@@ -32,6 +32,8 @@ from ocrtune.workflows.train import with_metrics
 
 RECOGNITION_BASE = "ppocrv6-small-rec"
 ORIENTATION_BASE = "ppocr-mobile-ori"
+SCOUT_SHARE = 0.3
+"""Of the time for training, for a first model where labels were found that start at the wrong corner."""
 _RESERVE = 15.0  # seconds for export, gate and report
 
 
@@ -48,16 +50,16 @@ def adapt_recognition(
     reserve = _RESERVE + 4 * (time.monotonic() - started)
     policy = _policy(request, shipped, console)
     console.say(f"base as published: accuracy {score_lines(shipped, policy).accuracy:.4f} on {len(shipped)} lines")
-    outcome, config = training_run(
-        {"task": "recognition", "text": {"policy": policy}},
-        request,
-        base_name,
-        parts,
-        folder,
-        clock.left - reserve,
-        resumed,
-        console,
-    )
+    values = {"task": "recognition", "text": {"policy": policy}}
+    start = base_name
+    if parts.turned:
+        # the base cannot read every label that stands on its head; a model that has learnt a little finds the others
+        console.say("a first training, after which the labels are looked at again")
+        seconds = SCOUT_SHARE * (clock.left - reserve)
+        scout, _ = training_run(values, request, base_name, parts, folder / "scout", seconds, resumed, console)
+        parts = upright(parts, load_recognizer(scout.bundle), False, console)
+        start = str(scout.bundle.path)
+    outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
     holdout = recipe.pages(parts.holdout, "holdout", folder / "run", console.bar)
     fitted_base = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
     fitted_base.thresholds = calibrate_reading(fitted_base, holdout, policy)
