@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from ocrtune.recognition.metric import LineResult, TextPolicy, compared
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer, tempered
 
 MIN_LINES = 50
-SECOND_LOOKS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+SECOND_LOOKS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 MIN_GAIN = 0.005
 """Share of lines that must become right before lines are looked at twice, which costs time."""
 _GRID = np.exp(np.linspace(math.log(0.25), math.log(6.0), 60))
@@ -43,22 +43,23 @@ def fit_temperature(results: Sequence[LineResult], policy: TextPolicy) -> float:
 
 
 def fit_second_look(
-    read: Callable[[float], Sequence[LineResult]], policy: TextPolicy
-) -> tuple[float, Sequence[LineResult]]:
+    once: Sequence[LineResult], twice: Sequence[LineResult], policy: TextPolicy
+) -> tuple[float, list[LineResult]]:
     """Below which confidence lines should be read again upside down.
 
     Args:
-        read: gives the lines' readings for a value of `RecognitionThresholds.second_look`.
+        once: lines that were read once, with temperature 1.
+        twice: the same with every line read both ways.
         policy: how lines are compared.
 
     Returns:
         the smallest value of the best accuracy, 0 where looking twice gains nothing; and the readings with it.
     """
-    best, kept, right = 0.0, read(0.0), -1
+    best, kept, right = 0.0, list(once), _right(once, policy)
     for value in SECOND_LOOKS:
-        results = kept if value == 0.0 else read(value)
-        now = sum(compared(r.label, policy) == compared(r.text, policy) for r in results)
-        if now > right + (0 if right < 0 else MIN_GAIN * len(results)):
+        results = [b if a.confidence < value else a for a, b in zip(once, twice, strict=True)]
+        now = _right(results, policy)
+        if now > right + MIN_GAIN * len(results):
             best, kept, right = value, results, now
     return best, kept
 
@@ -70,10 +71,11 @@ def calibrate_reading(recognizer: TextRecognizer, pages: Sequence[Page], policy:
         ImageError: a page's image is missing or damaged.
     """
 
-    def read(value: float) -> list[LineResult]:
-        return evaluate_recognizer(replace(recognizer, thresholds=RecognitionThresholds(second_look=value)), pages)
-
-    second_look, results = fit_second_look(read, policy)
+    once, twice = (
+        evaluate_recognizer(replace(recognizer, thresholds=RecognitionThresholds(second_look=value)), pages)
+        for value in (0.0, 1.0)
+    )
+    second_look, results = fit_second_look(once, twice, policy)
     return RecognitionThresholds(temperature=fit_temperature(results, policy), second_look=second_look)
 
 
@@ -83,6 +85,10 @@ def expected_calibration_error(results: Sequence[LineResult], policy: TextPolicy
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     gaps = [abs(confidence[bins == b].sum() - right[bins == b].sum()) for b in range(_BINS)]
     return float(sum(gaps) / max(len(results), 1))
+
+
+def _right(results: Sequence[LineResult], policy: TextPolicy) -> int:
+    return sum(compared(r.label, policy) == compared(r.text, policy) for r in results)
 
 
 def _observed(

@@ -92,6 +92,13 @@ def as_lines(pages: Sequence[Page], folder: Path, each: Callable[[], None] = lam
     return [page for page in pages if any(readable(region) for region in page.regions)]
 
 
+def spread_sample(pages: Sequence[Page], most: int) -> list[Page]:
+    """At most so many of the pages, evenly spread over their order."""
+    if len(pages) <= most:
+        return list(pages)
+    return [pages[i] for i in np.linspace(0, len(pages) - 1, most).round().astype(int)]
+
+
 def _write_png(path: Path, image: Image) -> None:
     try:
         write_whole(path, bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]))

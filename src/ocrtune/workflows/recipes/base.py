@@ -16,6 +16,11 @@ from ocrtune.report.html import Picture, Table
 from ocrtune.task import Task
 from ocrtune.weights.network import Network
 
+FITTED = ("val", "holdout")
+"""Parts of the data that settings are fitted to and states are chosen by; they are evaluated again and again."""
+MAX_FIT_LINES = 500
+"""So many lines of them are enough: the 95 % interval of an accuracy near 0.95 is then 0.04 wide."""
+
 
 class TrainableTask(Task, Protocol):
     """A task that knows where it starts from."""
@@ -60,7 +65,7 @@ class Recipe(ABC, Generic[T, R]):
     def pages(
         self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
     ) -> list[Page]:
-        """Pages in the form that the task is trained on; ``name`` is ``train`` or ``val``, ``folder`` the run's."""
+        """Pages in the form that the task is trained on; ``name`` is their part of the data, ``folder`` the run's."""
 
     @abstractmethod
     def learnable(self, page: Page) -> bool:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ocrtune.calibration.confidence import expected_calibration_error, fit_second_look, fit_temperature
+from ocrtune.recognition.metric import LineResult
+from ocrtune.runtime.recognizer import tempered
+
+
+def lines(confidence: list[float], right: list[bool]) -> list[LineResult]:
+    return [LineResult("a", "a" if ok else "b", c, 10, 10) for c, ok in zip(confidence, right, strict=True)]
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
+def test_the_temperature_that_made_the_confidences_wrong_is_found(true: float) -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.uniform(0.2, 0.98, 4000)
+    right = rng.random(4000) < honest
+    shown = [tempered(float(c), 1 / true) for c in honest]  # too sure of itself for true > 1
+    results = lines(shown, right.tolist())
+    assert fit_temperature(results, "exact") == pytest.approx(true, rel=0.15)
+    mended = lines([tempered(c, true) for c in shown], right.tolist())
+    assert expected_calibration_error(mended, "exact") < 0.03
+    if true != 1.0:
+        assert expected_calibration_error(results, "exact") > 0.05
+
+
+def test_too_few_lines_fit_nothing() -> None:
+    assert fit_temperature(lines([0.9] * 10, [False] * 10), "exact") == 1.0
+
+
+def test_a_second_look_is_taken_only_where_it_pays() -> None:
+    once = lines([0.99] * 80 + [0.6] * 20, [True] * 80 + [False] * 20)
+    twice = lines([0.99] * 80 + [0.97] * 20, [True] * 100)
+    value, results = fit_second_look(once, twice, "exact")
+    assert value == 0.7, "the smallest value that reaches every doubtful line"
+    assert sum(r.text == "a" for r in results) == 100
+    assert fit_second_look(once, once, "exact")[0] == 0.0
