@@ -79,8 +79,9 @@ class AdaptResult:
 
     @property
     def tables(self) -> list[Table]:
-        """Before and after: of the pipeline, then of each stage."""
-        return [*([] if self.pipeline is None else [self.pipeline.table]), *(stage.table for stage in self.stages)]
+        """Before and after: of each stage, then of the pipeline with some texts."""
+        whole = [] if self.pipeline is None else [self.pipeline.table, self.pipeline.examples]
+        return [*(stage.table for stage in self.stages), *whole]
 
     def as_dict(self) -> dict[str, Any]:
         shown: dict[str, Any] = {

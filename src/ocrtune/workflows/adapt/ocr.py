@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocrtune.bundle import Bundle, Manifest, TaskName, save_pipeline
+from ocrtune.data.lines import readable
 from ocrtune.errors import BundleError
 from ocrtune.ocr.evaluate import OcrResult, evaluate_pipeline
 from ocrtune.page import Page
-from ocrtune.recognition.metric import TextPolicy
+from ocrtune.recognition.metric import TextPolicy, compared
 from ocrtune.report.html import Picture, Table
 from ocrtune.report.ocr import SCORE_COLUMNS, read_pages, score_row
 from ocrtune.runtime.load import load_pipeline
 from ocrtune.weights.registry import resolve_bundle
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.console import Console
+
+EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class PipelineOutcome:
         bundle: the pipeline bundle.
         before, after: end to end on the report pages.
         table: both.
+        examples: texts that are read otherwise than before, and some that are not.
         worst: pages with most mistakes, drawn with what was read.
     """
 
@@ -34,6 +38,7 @@ class PipelineOutcome:
     before: OcrResult
     after: OcrResult
     table: Table
+    examples: Table
     worst: list[Picture]
 
     @property
@@ -83,7 +88,30 @@ def join_stages(
         SCORE_COLUMNS,
         [score_row("base", before), score_row("adapted", after)],
     )
-    return PipelineOutcome(bundle, before, after, table, read_pages(report, after))
+    return PipelineOutcome(bundle, before, after, table, _examples(report, before, after), read_pages(report, after))
+
+
+def _examples(report: Sequence[Page], before: OcrResult, after: OcrResult) -> Table:
+    """Labelled texts, what the base read and what is read now; mended ones first."""
+    mended: list[tuple[str, str, str]] = []
+    others: list[tuple[str, str, str]] = []
+    for number, page in enumerate(report):
+        then, now = (dict(result.matches[number].pairs) for result in (before, after))
+        for index, region in enumerate(page.regions):
+            if not readable(region) or index not in now:
+                continue
+            read = after.predictions[number].regions[now[index]].text or ""
+            was = before.predictions[number].regions[then[index]].text or "" if index in then else "(not found)"
+            label = compared(region.text or "", after.policy)
+            better = compared(read, after.policy) == label != compared(was, after.policy)
+            (mended if better else others).append((region.text or "", was, read))
+    rows = [*_spread(mended, EXAMPLES - 2), *_spread(others, 2)]
+    return Table("What is read now", ("labelled", "base", "adapted"), rows)
+
+
+def _spread(rows: list[tuple[str, str, str]], most: int) -> list[tuple[str, str, str]]:
+    """So many rows, from all over the pages."""
+    return rows[:: max(1, len(rows) // most)][:most]
 
 
 def part_of(name: str, task: TaskName) -> Bundle:
