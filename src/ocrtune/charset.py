@@ -14,6 +14,7 @@ from ocrtune.errors import BundleError
 
 UnknownPolicy = Literal["error", "drop", "map", "extend"]
 BLANK = 0
+_CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 # typographic characters that NFKC keeps apart from what a keyboard has
 _LOOKALIKES = str.maketrans("‘’‚‛′“”„‟″‐‑‒–—―−⁄∕∙•·¦×", "'''''\"\"\"\"\"-------//...|x")
 
@@ -23,7 +24,7 @@ class Charset:
     """The characters of a CTC recogniser. Class 0 is always the blank; character ``i`` is class ``i + 1``.
 
     Texts are brought to Unicode's NFC before they are looked up, so that a composed and a decomposed accent are the
-    same character; nothing else about them is changed.
+    same character, and control characters become spaces; nothing else about them is changed.
 
     Attributes:
         characters: in the order of their classes; the space is one of them like any other. Some published dictionaries
@@ -144,8 +145,9 @@ def plan_texts(texts: Sequence[str], charset: Charset, policy: UnknownPolicy) ->
 
 
 def normalised(text: str) -> str:
-    """A text in Unicode's NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """A text in Unicode's NFC on one line: control characters, line breaks among them, become spaces."""
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text.translate(_CONTROLS)
 
 
 def _simpler(character: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -144,8 +144,8 @@ def decode_image(data: npt.NDArray[np.uint8], where: object) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels after EXIF rotation, from the file's header.
+def image_size(path: Path | BinaryIO, where: object = None) -> tuple[int, int]:
+    """Width and height in pixels after EXIF rotation, from the header of a file, or of one that was opened.
 
     Raises:
         ImageError: the file is missing or no image.
@@ -155,7 +155,7 @@ def image_size(path: Path) -> tuple[int, int]:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
     except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError(f"the image's header cannot be read: {error}", where=path) from error
+        raise ImageError(f"the image's header cannot be read: {error}", where=where or path) from error
 
 
 def whole_image(width: int, height: int) -> Polygon:

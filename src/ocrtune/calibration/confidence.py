@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ocrtune.data.lines import MAX_FIT_LINES, spread_sample
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import LineResult, TextPolicy, compared
@@ -71,6 +72,7 @@ def calibrate_reading(recognizer: TextRecognizer, pages: Sequence[Page], policy:
         ImageError: a page's image is missing or damaged.
     """
 
+    pages = spread_sample(pages, MAX_FIT_LINES)
     once, twice = (
         evaluate_recognizer(replace(recognizer, thresholds=RecognitionThresholds(second_look=value)), pages)
         for value in (0.0, 1.0)

@@ -43,8 +43,10 @@ def command(
 
     Do not report on the data that you calibrate on. Refuses (exit code 1) when they are too few.
     """
+    from ocrtune.bundle import MANIFEST
     from ocrtune.data.formats import read_dataset
     from ocrtune.errors import UsageError
+    from ocrtune.recognition.metric import POLICIES
     from ocrtune.weights.registry import NAMES, resolve_bundle
 
     output = Output(json)
@@ -54,8 +56,14 @@ def command(
     task = resolved.manifest.task
     if task == "ocr":
         raise UsageError(
-            "a pipeline is calibrated part by part", where=bundle, hint=f"for example {resolved.path / 'recognition'}"
+            "a pipeline is calibrated part by part",
+            where=bundle,
+            hint=f"ocrtune calibrate {resolved.path / 'recognition'} {data} --out calibrated",
         )
+    if out is None and (resolved.path.parent / MANIFEST).is_file():
+        raise UsageError("a part of a pipeline is sealed by the pipeline's checksums", hint="give a folder with --out")
+    if text_policy not in ("auto", *POLICIES):
+        raise UsageError(f"'{text_policy}' is no text policy", where="--text-policy", expected=", ".join(POLICIES))
     pages = read_dataset(described_dataset(data, output))
     if task == "detection":
         changes, figures = _detection(output, resolved, pages, _sizes(sizes))
@@ -166,12 +174,20 @@ def _recognition(
 
 
 def _orientation(output: Output, bundle: Bundle, pages: list[Page]) -> tuple[dict[str, Any], dict[str, Any]]:
+    from ocrtune.calibration.confidence import MIN_LINES
+    from ocrtune.errors import GateError
     from ocrtune.orientation.evaluate import evaluate_orientation
     from ocrtune.orientation.metric import OrientationResult, fit_threshold
     from ocrtune.runtime.load import load_orientation
 
     with output.bar("pages", len(pages)) as each:
         before = evaluate_orientation(load_orientation(bundle), pages, each)
+    if before.lines < 2 * MIN_LINES:
+        raise GateError(
+            f"{before.lines // 2} lines are too few to fit a threshold",
+            expected=f"{MIN_LINES} lines",
+            hint="label more",
+        )
     threshold = fit_threshold(before.probabilities, before.turned)
     after = OrientationResult(before.probabilities, before.turned, threshold)
     output.table(

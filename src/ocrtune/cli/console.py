@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from ocrtune.errors import OcrtuneError
 
@@ -36,7 +37,7 @@ class Output:
         for index, column in enumerate(columns):
             table.add_column(column, overflow="fold", no_wrap=index == 0)  # nothing is cut off, least of all names
         for row in rows:
-            table.add_row(*(str(cell) for cell in row))
+            table.add_row(*(Text(str(cell)) for cell in row))  # a text is no markup
         self.console.print(table)
 
     def result(self, content: Mapping[str, Any]) -> None:

@@ -125,11 +125,8 @@ def split(
     for name, pages in zip(names, parts, strict=False):
         if not pages:
             continue
-        path = (
-            out / name
-            if target_format == "icdar"
-            else out / (f"{name}.json" if target_format == "json" else f"{name}.txt")
-        )
+        suffix = {"icdar": "", "lmdb": "", "json": ".json", "csv": ".csv"}.get(target_format, ".txt")
+        path = out / f"{name}{suffix}"
         if path.exists():
             raise UsageError("a part would overwrite something", where=path, hint="name another folder with --out")
         write_dataset(pages, target_format, path)
@@ -181,8 +178,8 @@ def crop(
     from dataclasses import replace
 
     from ocrtune.data.formats import read_dataset, write_dataset
-    from ocrtune.data.lines import cut_lines
-    from ocrtune.errors import UsageError
+    from ocrtune.data.lines import cut_lines, readable
+    from ocrtune.errors import DataError, UsageError
     from ocrtune.page import image_size, whole_image
 
     places = {"paddle": out / "labels.txt", "csv": out / "labels.csv", "lmdb": out / "lmdb"}
@@ -193,6 +190,8 @@ def crop(
     if places[format].exists() or (out / "images").exists():
         raise UsageError("lines are already there", where=out, hint="name another folder with --out")
     pages = read_dataset(dataset)
+    if not any(readable(region) for page in pages for region in page.regions):
+        raise DataError("no text that counts is labelled", where=dataset, hint="ocrtune data check " + data)
     with output.bar("pages", len(pages)) as each:
         lines = cut_lines(pages, out / "images", margin, each)
     whole = [

@@ -47,6 +47,8 @@ def command(
         raise UsageError(f"the format {format} writes files", hint="name them with --out")
     output = Output(as_json=True)  # stdout is for the predictions
     images, unopened = find_images(sources)
+    if format in ("icdar", "paddle") and any(not isinstance(page.image, Path) for page in images):
+        raise UsageError(f"label files of {format} cannot name a PDF's pages", hint="use --format json, jsonl or text")
     model = page_model(resolve_bundle(bundle))
     with output.bar("images", len(images)) as each:
         predicted = predict_images(model, images, draw, each)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ocrtune.bundle import CHARSET, Bundle, Manifest
 from ocrtune.calibration.confidence import calibrate_reading
@@ -116,7 +117,8 @@ def write_orientation_bundle(
         GateError: the exported file does not do the same as the network; nothing is written.
     """
     folded = inference_form(CLASSIFIERS, model)
-    content = line_model_onnx(folded, CLASSIFIERS.example, columns=False)
+    example = torch.zeros(1, 3, preprocess.height, preprocess.max_width)
+    content = line_model_onnx(folded, example, columns=False)
     crops = list(itertools.islice(_crops(val), GATE_LINES))
     batch = preprocess(crops, preprocess.max_width)
     first, second = TorchEngine(folded)(batch), OnnxEngine(content)(batch)

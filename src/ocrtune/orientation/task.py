@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrtune.config.schema import OrientationConfig
-from ocrtune.data.lines import tells_direction
+from ocrtune.data.lines import MAX_FIT_LINES, spread_sample, tells_direction
 from ocrtune.errors import DataError
 from ocrtune.nn.engine import TorchEngine
 from ocrtune.nn.relative import relative_scales
@@ -74,7 +74,7 @@ class OrientationTask:
         self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
         bundle = self._start.bundle
         self.preprocess = _PREPROCESS[self._start.arch] if bundle is None else orientation_settings(bundle)[0]
-        self._val = list(val)
+        self._val = spread_sample(val, MAX_FIT_LINES)
         lines = [page.with_regions([r]) for page in train for r in page.regions if tells_direction(r)]
         if not lines:
             raise DataError("no line shows its direction", expected="labelled texts with letters or digits")

@@ -27,7 +27,7 @@ from ocrtune.augment.lines import (
 from ocrtune.config.schema import LineAugmentConfig, RecognitionAugmentConfig
 from ocrtune.data.lines import tells_direction
 from ocrtune.page import Image, Page, Polygon
-from ocrtune.runtime.crop import TALL, crop_region, turned_left, turned_over
+from ocrtune.runtime.crop import TALL, crop_region, rectified_quad, turned_left, turned_over
 from ocrtune.runtime.preprocess import LinePreprocess
 
 _MIN_WIDTH = 8
@@ -67,7 +67,7 @@ class Line:
         return turned_left(crop) if runs_down(*self._labelled_size(), self.text) else crop
 
     def _labelled_size(self) -> tuple[float, float]:
-        q = self.polygon
+        q = rectified_quad(self.polygon)
         width = max(np.linalg.norm(q[1] - q[0]), np.linalg.norm(q[2] - q[3]))
         height = max(np.linalg.norm(q[3] - q[0]), np.linalg.norm(q[2] - q[1]))
         return float(width), float(height)

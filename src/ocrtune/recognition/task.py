@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ocrtune.bundle import Bundle
 from ocrtune.charset import Charset, TextPlan, plan_texts
 from ocrtune.config.schema import RecognitionConfig
-from ocrtune.data.lines import readable
+from ocrtune.data.lines import MAX_FIT_LINES, readable, spread_sample
 from ocrtune.errors import DataError
 from ocrtune.nn.engine import TorchTextEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
@@ -110,7 +110,7 @@ class RecognitionTask:
     ) -> None:
         self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
         self._start_charset = start_charset(self._start, config.text.dictionary)
-        self._val = list(val)
+        self._val = spread_sample(val, MAX_FIT_LINES)
         texts = [r.text or "" for page in train for r in page.regions if readable(r)]
         self.plan = plan_texts(texts, self._start_charset, config.text.unknown)
         self._tell_unknown(progress)

@@ -16,8 +16,8 @@ from ocrtune.training.loop import make_plan
 from ocrtune.training.optim import build_optimizer
 from ocrtune.training.precision import resolve_precision
 
-_PROBE_STEPS = 4
-_WARM_STEPS = 2
+_PROBE_STEPS = 8
+_WARM_STEPS = 3
 _MARGIN = 0.93  # machines get slower, seldom faster
 MIN_STEPS = 20
 
@@ -79,14 +79,16 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
     )
     times = []
     network.train()
+    started = time.monotonic()
     for batch in stream:
-        started = time.monotonic()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             loss = task.loss(network, batch)["loss"]
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        times.append(time.monotonic() - started)
+        now = time.monotonic()
+        times.append(now - started)  # the wait for the batch included
+        started = now
     return sum(times[_WARM_STEPS:]) / _PROBE_STEPS * config.trainer.accumulate
 
 

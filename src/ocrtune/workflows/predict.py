@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -235,8 +236,8 @@ def _region_json(region: TextRegion) -> dict[str, Any]:
 
 
 def _free_name(page: str, used: set[str]) -> str:
-    file, _, number_in_file = page.partition("#")
-    stem = Path(file).stem + (f"_{number_in_file}" if number_in_file else "")
+    in_pdf = re.fullmatch(r"(.*\.pdf)#(\d+)", page, flags=re.IGNORECASE | re.DOTALL)
+    stem = f"{Path(in_pdf[1]).stem}_{in_pdf[2]}" if in_pdf else Path(page).stem
     name, number = f"{stem}.jpg", 2
     while name in used:
         name, number = f"{stem}_{number}.jpg", number + 1

@@ -27,7 +27,6 @@ from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.recipes.base import Recipe, Result
 
-GATE_PAGES = 4
 CONFIG = "config.yaml"
 BASELINE = "baseline.json"
 

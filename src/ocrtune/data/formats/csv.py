@@ -45,7 +45,18 @@ def read(path: Path, report: Report) -> list[Page]:
         raise DataError("the file is not UTF-8", where=path, hint="save it as UTF-8") from error
     pages = []
     reader = csv.reader(io.StringIO(text, newline=""))
-    for row in reader:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            report(
+                DataError(
+                    f"the row cannot be read: {error}", where=f"{path}:{reader.line_num}", hint="check its quotes"
+                )
+            )
+            continue
+        if row is None:
+            break
         where = f"{path}:{reader.line_num}"
         if not row or tuple(cell.strip().lower() for cell in row[:2]) == HEADING:
             continue

@@ -1,7 +1,7 @@
 """One JSON file with all pages: ``{"images": [{"file_name": ..., "annotations": [{"bbox" | "polygon", "text"}]}]}``.
 
 ``bbox`` is x1,y1,x2,y2 in pixels; ``polygon`` ([[x, y], ...]) wins over it; ``"ignore": true`` marks a region that does
-not count. Predictions carry ``score`` as well.
+not count. Predictions carry ``score`` as well; ``angle`` is a direction in degrees.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ def _annotation(region: TextRegion) -> dict[str, Any]:
         entry["ignore"] = True
     if region.score is not None:
         entry["score"] = round(region.score, 6)
+    if region.angle is not None:
+        entry["angle"] = region.angle
     return entry
 
 
@@ -104,5 +106,6 @@ def _region(entry: Any, where: str) -> TextRegion:
         text=None if text is None or text in IGNORE_TEXTS else str(text),
         ignore=ignore,
         score=entry.get("score"),
+        angle=entry.get("angle"),
         source=where,
     )

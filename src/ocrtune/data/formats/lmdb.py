@@ -5,6 +5,7 @@ Source: the layout of the deep-text-recognition benchmark (Baek et al. 2019), wh
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ import numpy as np
 
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report, is_line
 from ocrtune.errors import DataError, ImageError
-from ocrtune.page import Image, Page, TextRegion, decode_image, whole_image
+from ocrtune.page import Image, Page, TextRegion, decode_image, image_size, whole_image
 
 NAME = "lmdb"
 _FILE = "data.mdb"
@@ -152,13 +153,5 @@ def _encoded(page: Page) -> bytes:
 
 
 def _size(data: bytes, where: str) -> tuple[int, int]:
-    """Width and height from an encoded image's header."""
-    import io
-
-    import PIL.Image
-
-    try:
-        with PIL.Image.open(io.BytesIO(data)) as image:
-            return image.width, image.height
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError(f"the image's header cannot be read: {error}", where=where) from error
+    """Width and height from an encoded image's header, after its EXIF rotation."""
+    return image_size(io.BytesIO(data), where)

@@ -97,7 +97,14 @@ def write(pages: Sequence[Page], path: Path) -> None:
         if as_lines:
             region = page.regions[0]
             directed = region.angle is not None and region.text is None
-            lines.append(f"{reference}\t{region.angle:g}\n" if directed else f"{reference}\t{region.text or ''}\n")
+            text = (
+                f"{region.angle:g}"
+                if directed
+                else "###"
+                if region.ignore
+                else " ".join((region.text or "").splitlines())
+            )
+            lines.append(f"{reference}\t{text}\n")
             continue
         entries = [
             {"transcription": "###" if r.ignore else r.text or "", "points": _points(r), "difficult": r.ignore}

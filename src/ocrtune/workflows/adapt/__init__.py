@@ -10,7 +10,8 @@ from typing import Any
 from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
-from ocrtune.data.lines import readable
+from ocrtune.data.lines import readable, tells_direction
+from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
@@ -27,7 +28,7 @@ from ocrtune.workflows.adapt.lines import (
     adapt_orientation,
     adapt_recognition,
 )
-from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, pipeline_bases
+from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, part_of, pipeline_bases
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
@@ -122,14 +123,15 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
 
 def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
     """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
+    bases = _bases(request)
     parts = prepare(request, console)
+    _check_texts(request, parts)
     if request.task != "detection":
         name = RECOGNITION_BASE if request.task == "orientation" else request.base or RECOGNITION_BASE
         reader = load_recognizer(resolve_bundle(name))
         parts = upright(parts, reader, request.task == "orientation", console)
     pipeline = None
     if request.task == "ocr":
-        bases = pipeline_bases(request.base, DEFAULTS)
         stages = []
         for task, share in OCR_SHARES.items():
             console.say(f"--- {task}")
@@ -141,23 +143,57 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
         pipeline = join_stages(stages, bases, parts.report, policy, request.out, console)
         bundle = pipeline.bundle
     else:
-        base = request.base or DEFAULTS[request.task]
-        stages = [_STAGES[request.task](request, base, parts, request.out, clock, resumed, console)]
+        stages = [_STAGES[request.task](request, bases[request.task], parts, request.out, clock, resumed, console)]
         bundle = stages[0].bundle
     result = AdaptResult(request.task, bundle, request.out / "report.html", stages, pipeline, earlier + clock.used)
     _write_report(request, result, parts)
     return result
 
 
-def task_of(pages: Sequence[Page]) -> TaskName:
-    """What labels allow to adapt: ``recognition`` for cut lines, ``ocr`` for boxes with texts, else ``detection``.
+def _bases(request: AdaptRequest) -> dict[TaskName, str]:
+    """What each stage starts from; a base that does something else is refused before any work is done.
 
     Raises:
-        ImageError: an image's header cannot be read.
+        BundleError: the named bundle does not do the task.
     """
-    if not any(readable(region) for page in pages for region in page.regions):
-        return "detection"
-    return "recognition" if all(is_line(page) for page in pages[:20]) else "ocr"
+    if request.task == "ocr":
+        return pipeline_bases(request.base, DEFAULTS)
+    name = request.base or DEFAULTS[request.task]
+    part_of(name, request.task)
+    return {request.task: name}
+
+
+def _check_texts(request: AdaptRequest, parts: Parts) -> None:
+    """Say before the work that a part of the data has nothing that the task could use.
+
+    Raises:
+        DataError: it has nothing.
+    """
+    wanted = {"recognition": readable, "ocr": readable, "orientation": tells_direction}.get(request.task)
+    for name, pages in (("train", parts.train), ("held out", parts.holdout), ("report", parts.report)):
+        if wanted and not any(wanted(region) for page in pages for region in page.regions):
+            raise DataError(
+                f"no text is labelled in the {name} part of the data, which {request.task} needs",
+                where=request.data if name != "report" else request.val or request.data,
+                hint="label texts, or adapt the detector alone with --task detection",
+            )
+
+
+def task_of(pages: Sequence[Page]) -> TaskName:
+    """What labels allow to adapt: ``recognition`` for cut lines, ``orientation`` for lines with directions, ``ocr`` for
+    boxes with texts, else ``detection``."""
+    regions = [region for page in pages for region in page.regions]
+    if not any(readable(region) for region in regions):
+        directed = bool(regions) and all(region.angle is not None for region in regions)
+        return "orientation" if directed else "detection"
+    return "recognition" if all(_is_line(page) for page in pages[:20]) else "ocr"
+
+
+def _is_line(page: Page) -> bool:
+    try:
+        return is_line(page)
+    except ImageError:
+        return True  # the check will leave the page out; it decides nothing here
 
 
 def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> None:

@@ -114,6 +114,11 @@ def adapt_detection(
         },
         outcome=outcome,
         config=config,
+        fitted_base=base.rewritten(
+            folder / "base",
+            preprocess=before.best.preprocess.model_dump(mode="json"),
+            thresholds=before.best.thresholds.model_dump(mode="json"),
+        ),
         tables=[
             Table(
                 "Settings, fitted on held-out pages",

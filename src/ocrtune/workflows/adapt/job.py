@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ocrtune.bundle import PARTS, TaskName
 from ocrtune.calibration.thresholds import MIN_PAGES
+from ocrtune.config.schema import CONFIGS
 from ocrtune.data.check import CheckReport, check_dataset, find_leaks
 from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
+from ocrtune.data.lines import on_disk
 from ocrtune.data.split import split_pages
 from ocrtune.errors import DataError, GateError
 from ocrtune.files import write_whole
@@ -48,19 +51,21 @@ class AdaptRequest:
     overrides: tuple[str, ...] = ()
 
     def overrides_for(self, task: str) -> tuple[str, ...]:
-        """Settings of a stage: those without a task's name in front, and those with this one's."""
+        """Settings of a stage: those with its task's name in front, and those without any that it knows."""
         chosen = []
         for override in self.overrides:
             prefix, _, rest = override.partition(".")
             if prefix not in PARTS:
-                chosen.append(override)
+                elsewhere = self.task == "ocr" and any(prefix in CONFIGS[other].model_fields for other in PARTS)
+                if prefix in CONFIGS[task].model_fields or not elsewhere:
+                    chosen.append(override)
             elif prefix == task:
                 chosen.append(rest)
         return tuple(chosen)
 
     def fingerprint(self) -> str:
         """Tells whether a started job in the folder is the same job."""
-        parts = [self.data, self.val, self.task, self.base, self.budget, *self.overrides]
+        parts = [self.data, self.val, self.task, self.base, *self.overrides]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -96,7 +101,8 @@ def claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
     if marker.is_file():
         known = json.loads(marker.read_text(encoding="utf-8"))
         same = known.get("fingerprint") == request.fingerprint()
-        finished, begun = (folder / "report.html").is_file(), (folder / "run").is_dir()
+        finished = (folder / "report.html").is_file()
+        begun = any((folder / name).is_dir() for name in ("run", "scout", *PARTS))
         if finished or (begun and not same):
             raise DataError(
                 "the output folder holds " + ("a finished job" if same else "another job"),
@@ -128,7 +134,6 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
     check = _checked(dataset, console)
     checks = [check]
     pages, hashes = check.pages, check.hashes
-    lines = check.regions * HOLDOUT
     val = _val_dataset(request, dataset)
     if val is not None:
         val_check = _checked(val, console)
@@ -141,7 +146,8 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
         report = [p for p, digest in zip(val_check.pages, val_check.hashes, strict=True) if digest not in known]
         if not report:
             raise DataError("no validation page is left", where=val, hint="name other pages with --val")
-        largest = MAX_HOLDOUT if lines > MAX_LINE_HOLDOUT else MAX_LINE_HOLDOUT  # pages of few lines: more of them
+        enough = math.ceil(MAX_LINE_HOLDOUT * len(pages) / max(check.regions, 1))  # pages of few lines: more of them
+        largest = max(MAX_HOLDOUT, min(enough, MAX_LINE_HOLDOUT))
         share = min(HOLDOUT, largest / len(pages))
         train, holdout = split_pages(pages, [1 - share, share], hashes, minimum=MIN_PAGES)
     else:
@@ -154,6 +160,10 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
             hint="label more pages",
         )
     data = request.out / "data"
+    train, holdout, report = (
+        on_disk(part, data / "images" / name)
+        for name, part in (("train", train), ("holdout", holdout), ("report", report))
+    )
     files = {"train": train, "holdout": holdout, "report": report}
     for name, part in files.items():
         write_dataset(part, "json", data / f"{name}.json")

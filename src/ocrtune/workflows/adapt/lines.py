@@ -10,7 +10,7 @@ from typing import Any
 from ocrtune.bundle import Bundle
 from ocrtune.calibration.confidence import calibrate_reading, expected_calibration_error
 from ocrtune.orientation.evaluate import evaluate_orientation
-from ocrtune.orientation.metric import OrientationResult
+from ocrtune.orientation.metric import OrientationResult, fit_threshold
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import (
     POLICIES,
@@ -34,6 +34,8 @@ RECOGNITION_BASE = "ppocrv6-small-rec"
 ORIENTATION_BASE = "ppocr-mobile-ori"
 SCOUT_SHARE = 0.3
 """Of the time for training, for a first model where labels were found that start at the wrong corner."""
+MIN_SCOUT = 90.0
+"""Seconds; a shorter first training could not read more than the base."""
 _RESERVE = 15.0  # seconds for export, gate and report
 
 
@@ -52,10 +54,10 @@ def adapt_recognition(
     console.say(f"base as published: accuracy {score_lines(shipped, policy).accuracy:.4f} on {len(shipped)} lines")
     values = {"task": "recognition", "text": {"policy": policy}}
     start = base_name
-    if parts.turned:
+    seconds = SCOUT_SHARE * (clock.left - reserve)
+    if parts.turned and seconds >= MIN_SCOUT:
         # the base cannot read every label that stands on its head; a model that has learnt a little finds the others
         console.say("a first training, after which the labels are looked at again")
-        seconds = SCOUT_SHARE * (clock.left - reserve)
         scout, _ = training_run(values, request, base_name, parts, folder / "scout", seconds, resumed, console)
         parts = upright(parts, load_recognizer(scout.bundle), False, console)
         start = str(scout.bundle.path)
@@ -102,6 +104,11 @@ def adapt_recognition(
         },
         outcome=outcome,
         config=config,
+        fitted_base=base.rewritten(
+            folder / "base",
+            preprocess=fitted_base.preprocess.model_dump(mode="json"),
+            thresholds=fitted_base.thresholds.model_dump(mode="json"),
+        ),
         tables=[
             _policies({name: r.lines for name, r in named}),
             Table(
@@ -131,9 +138,11 @@ def adapt_orientation(
     tuned = evaluate_orientation(
         load_orientation(outcome.bundle), report, console.bar("the fine-tuned model", len(report))
     )
-    # the base with a threshold fitted to the very lines of the table: the most that fitting could have given it
-    best_base = OrientationResult(shipped.probabilities, shipped.turned, 0.5)
-    before = max((shipped, best_base), key=lambda r: r.accuracy)
+    held = evaluate_orientation(
+        load_orientation(base), recipe.pages(parts.holdout, "holdout", folder / "run", console.bar)
+    )
+    fitted = OrientationResult(shipped.probabilities, shipped.turned, fit_threshold(held.probabilities, held.turned))
+    before = max((shipped, fitted), key=lambda r: r.accuracy)
     bundle = _finished(outcome.bundle, folder, tuned.as_dict(), before.as_dict(), request)
     return Stage(
         task="orientation",
@@ -143,7 +152,11 @@ def adapt_orientation(
         table=Table(
             "Direction: before and after",
             recipe.columns,
-            [recipe.row("base as published", shipped), recipe.row("fine-tuned", tuned)],
+            [
+                recipe.row("base as published", shipped),
+                recipe.row("base, fitted threshold", fitted),
+                recipe.row("fine-tuned", tuned),
+            ],
         ),
         figures_json={
             "shipped": shipped.as_dict(),
@@ -152,6 +165,7 @@ def adapt_orientation(
         },
         outcome=outcome,
         config=config,
+        fitted_base=base.rewritten(folder / "base", thresholds={"turn_thresh": fitted.threshold}),
     )
 
 

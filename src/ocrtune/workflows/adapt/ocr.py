@@ -14,7 +14,7 @@ from ocrtune.page import Page
 from ocrtune.recognition.metric import TextPolicy, compared
 from ocrtune.report.html import Picture, Table
 from ocrtune.report.ocr import SCORE_COLUMNS, read_pages, score_row
-from ocrtune.runtime.load import load_pipeline
+from ocrtune.runtime.load import load_pipeline, part_for
 from ocrtune.weights.registry import resolve_bundle
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.console import Console
@@ -58,7 +58,7 @@ def join_stages(
 ) -> PipelineOutcome:
     """Make the pipeline of the stages' results and compare it with that of their bases.
 
-    A stage that did not get better leaves its base in the pipeline.
+    A stage that did not get better leaves its base, with fitted settings, in the pipeline.
 
     Args:
         stages: what was adapted.
@@ -69,14 +69,11 @@ def join_stages(
         console: where to report to.
     """
     originals = {task: part_of(name, task) for task, name in base.items()}
-    parts = dict(originals)
-    for stage in stages:
-        if stage.comparison.better:
-            parts[stage.task] = stage.bundle
-    manifest = Manifest(
-        task="ocr", provenance={"base": dict(base), "parts": {t: p.path.name for t, p in parts.items()}}
-    )
-    before_bundle = save_pipeline(folder / "base", originals, manifest)
+    originals |= {stage.task: stage.fitted_base for stage in stages}
+    parts = {**originals, **{stage.task: stage.bundle for stage in stages if stage.comparison.better}}
+    before_bundle = save_pipeline(folder / "base", originals, Manifest(task="ocr", provenance={"parts": dict(base)}))
+    better = [stage.task for stage in stages if stage.comparison.better]
+    manifest = Manifest(task="ocr", provenance={"base": dict(base), "fine_tuned": better})
     bundle = save_pipeline(folder / "bundle", parts, manifest)
     before = evaluate_pipeline(
         load_pipeline(before_bundle), report, policy, console.bar("the base's pipeline", len(report))
@@ -116,8 +113,6 @@ def _spread(rows: list[tuple[str, str, str]], most: int) -> list[tuple[str, str,
 
 def part_of(name: str, task: TaskName) -> Bundle:
     """A bundle for a task, or a pipeline's part for it."""
-    from ocrtune.runtime.load import part_for
-
     return part_for(resolve_bundle(name), task)
 
 

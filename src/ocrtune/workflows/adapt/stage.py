@@ -69,6 +69,7 @@ class Stage:
         figures_json: the same for programs.
         outcome: of the training.
         config: of the training.
+        fitted_base: the base with the settings that were fitted for the comparison.
         tables, figures, worst: for the report.
     """
 
@@ -80,6 +81,7 @@ class Stage:
     figures_json: Mapping[str, Any]
     outcome: TrainResult
     config: TrainConfig
+    fitted_base: Bundle
     tables: list[Table] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
     worst: list[Picture] = field(default_factory=list)

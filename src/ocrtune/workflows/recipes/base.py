@@ -16,11 +16,6 @@ from ocrtune.report.html import Picture, Table
 from ocrtune.task import Task
 from ocrtune.weights.network import Network
 
-FITTED = ("val", "holdout")
-"""Parts of the data that settings are fitted to and states are chosen by; they are evaluated again and again."""
-MAX_FIT_LINES = 500
-"""So many lines of them are enough: the 95 % interval of an accuracy near 0.95 is then 0.04 wide."""
-
 
 class TrainableTask(Task, Protocol):
     """A task that knows where it starts from."""

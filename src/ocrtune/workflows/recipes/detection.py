@@ -22,6 +22,8 @@ from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.load import load_detector
 from ocrtune.workflows.recipes.base import Recipe
 
+GATE_PAGES = 4
+
 
 class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
     """DB detection."""
@@ -63,7 +65,7 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
             form=task.start.form,
             preprocess=task.preprocess,
             thresholds=DetectionThresholds.model_validate(details["thresholds"]),
-            gate_pages=gate_pages,
+            gate_pages=gate_pages[:GATE_PAGES],
             provenance=provenance,
         )
 

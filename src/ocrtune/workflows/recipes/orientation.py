@@ -10,7 +10,7 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import OrientationConfig, TrainConfig
-from ocrtune.data.lines import as_lines, spread_sample, tells_direction
+from ocrtune.data.lines import as_lines, tells_direction
 from ocrtune.errors import GateError
 from ocrtune.export.lines import write_orientation_bundle
 from ocrtune.orientation.evaluate import evaluate_orientation
@@ -21,7 +21,7 @@ from ocrtune.page import Page
 from ocrtune.report.html import Picture, Table
 from ocrtune.runtime.load import load_orientation
 from ocrtune.runtime.orientation import OrientationThresholds
-from ocrtune.workflows.recipes.base import FITTED, MAX_FIT_LINES, Recipe
+from ocrtune.workflows.recipes.base import Recipe
 
 
 class OrientationRecipe(Recipe[OrientationTask, OrientationResult]):
@@ -33,8 +33,8 @@ class OrientationRecipe(Recipe[OrientationTask, OrientationResult]):
     def pages(
         self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
     ) -> list[Page]:
-        lines = as_lines(pages, folder / "lines" / name, bar(f"cutting lines for {name}", len(pages)))
-        return spread_sample(lines, MAX_FIT_LINES) if name in FITTED else lines
+        each = bar(f"cutting lines for {name}", len(pages))
+        return as_lines(pages, folder / "lines" / name, each, tells_direction)
 
     def learnable(self, page: Page) -> bool:
         return any(tells_direction(region) for region in page.regions)

@@ -10,7 +10,7 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import RecognitionConfig, TrainConfig
-from ocrtune.data.lines import as_lines, readable, spread_sample
+from ocrtune.data.lines import as_lines, readable
 from ocrtune.export.lines import write_recognition_bundle
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
@@ -27,7 +27,7 @@ from ocrtune.report.lines import (
     worst_lines,
 )
 from ocrtune.runtime.load import load_recognizer
-from ocrtune.workflows.recipes.base import FITTED, MAX_FIT_LINES, Recipe
+from ocrtune.workflows.recipes.base import Recipe
 
 
 class RecognitionRecipe(Recipe[RecognitionTask, RecognitionResult]):
@@ -39,8 +39,8 @@ class RecognitionRecipe(Recipe[RecognitionTask, RecognitionResult]):
     def pages(
         self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
     ) -> list[Page]:
-        lines = as_lines(pages, folder / "lines" / name, bar(f"cutting lines for {name}", len(pages)))
-        return spread_sample(lines, MAX_FIT_LINES) if name in FITTED else lines
+        each = bar(f"cutting lines for {name}", len(pages))
+        return as_lines(pages, folder / "lines" / name, each)
 
     def learnable(self, page: Page) -> bool:
         return any(readable(region) for region in page.regions)
