@@ -53,3 +53,14 @@ def test_no_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         fetch_wheel(RAPIDOCR_V4)
     assert "no route" in caught.value.what
     assert RAPIDOCR_V4.filename in (caught.value.hint or "")
+
+
+def test_a_cached_bundle_with_other_settings_is_made_anew() -> None:
+    bundle = published_bundle("ppocr-mobile-ori")
+    bundle.rewritten(bundle.path, thresholds={"turn_thresh": 0.123})
+    again = published_bundle("ppocr-mobile-ori")
+    assert again.manifest.thresholds == {"turn_thresh": 0.9}
+    pipeline = published_bundle("ppocrv6-small")
+    part = pipeline.part("orientation")
+    assert part is not None
+    assert part.fingerprint() == again.fingerprint()

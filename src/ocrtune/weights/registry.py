@@ -184,15 +184,19 @@ def published_bundle(name: str) -> Bundle:
     if name not in PUBLISHED:
         raise BundleError(f"no published model is called '{name}'", expected=", ".join(NAMES))
     published = PUBLISHED[name]
+    settings = {
+        "preprocess": published.preprocess.model_dump(mode="json"),
+        "thresholds": published.thresholds.model_dump(mode="json"),
+    }
     if (folder / MANIFEST).is_file():
         bundle = Bundle.load(folder)
-        if bundle.manifest.files.get(ONNX) == published.sha256:
+        kept = {"preprocess": bundle.manifest.preprocess, "thresholds": bundle.manifest.thresholds}
+        if bundle.manifest.files.get(ONNX) == published.sha256 and kept == settings:
             return bundle
     manifest = Manifest(
         task=published.task,
         arch=published.arch,
-        preprocess=published.preprocess.model_dump(mode="json"),
-        thresholds=published.thresholds.model_dump(mode="json"),
+        **settings,
         provenance={
             "name": name,
             "sha256": published.sha256,
