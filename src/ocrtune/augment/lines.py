@@ -210,18 +210,6 @@ class Colour(_Sometimes):
 
 
 @dataclass(frozen=True)
-class CutEdges(_Sometimes):
-    """A few pixels less above or below (PaddleOCR's crop)."""
-
-    def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        height = image.shape[0]
-        if height < MIN_SIDE:
-            return image
-        cut = int(rng.integers(1, max(2, height // 12 + 1)))
-        return image[cut:] if rng.random() < 0.5 else image[:-cut]
-
-
-@dataclass(frozen=True)
 class Erase(_Sometimes):
     """Hide parts of a line.
 

@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ocrtune.config.schema import TrainConfig
-from ocrtune.errors import GateError, Interrupted
+from ocrtune.errors import ConfigError, GateError, Interrupted
 from ocrtune.task import Evaluation, Task
 from ocrtune.training.averaging import MovingAverage
 from ocrtune.training.checkpoint import FORMAT_VERSION, load_checkpoint, plain_tensors, save_atomically
@@ -110,6 +110,9 @@ class Trainer:
         echo: takes lines for the terminal.
         watch: takes the progress after each step.
         resume_command: told to the user when the run is interrupted.
+
+    Raises:
+        ConfigError: the monitored figure is none of the task's.
     """
 
     def __init__(
@@ -123,6 +126,12 @@ class Trainer:
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
         self._echo, self._watch, self._resume_command = echo, watch, resume_command
+        if config.early_stopping.monitor not in ("auto", task.monitor):
+            raise ConfigError(
+                f"'{config.early_stopping.monitor}' is no figure of this task",
+                where="early_stopping.monitor",
+                expected=f"auto or {task.monitor}",
+            )
         accelerator = "cpu" if config.trainer.num_gpus == 0 or not torch.cuda.is_available() else "cuda"
         device = torch.device(accelerator)
         devices = max(1, config.trainer.num_gpus) if accelerator == "cuda" else 1
