@@ -11,14 +11,14 @@ from ocrtune.cli.console import Output
 from ocrtune.cli.options import Json
 
 NAME = "demo"
-EXAMPLES = "Example:\n\nocrtune demo --out demo_out --budget 8m"
+EXAMPLES = "Example:\n\nocrtune demo --out demo_out --budget 10m"
 
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for data and result; emptied first if a demo made it.")] = Path(
         "demo_out"
     ),
-    budget: Annotated[str, typer.Option(help="Time for everything.")] = "8m",
+    budget: Annotated[str, typer.Option(help="Time for everything.")] = "10m",
     json: Json = False,
 ) -> None:
     """The whole loop on generated receipts: fine-tune, compare, export, report."""

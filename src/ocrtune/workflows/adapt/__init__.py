@@ -11,7 +11,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
 from ocrtune.data.lines import readable, tells_direction
-from ocrtune.errors import DataError, ImageError
+from ocrtune.errors import DataError, GateError, ImageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
@@ -45,7 +45,7 @@ DEFAULTS: dict[TaskName, str] = {
     "orientation": ORIENTATION_BASE,
     "recognition": RECOGNITION_BASE,
 }
-OCR_SHARES: dict[TaskName, float] = {"detection": 0.55, "recognition": 0.9}
+OCR_SHARES: dict[TaskName, float] = {"detection": 0.5, "recognition": 0.9}
 """Share of the time that is left which a stage of a whole pipeline may use."""
 
 
@@ -136,9 +136,14 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
         for task, share in OCR_SHARES.items():
             console.say(f"--- {task}")
             time = Clock.start(clock.left * share)
-            stages.append(_STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console))
+            try:
+                stages.append(_STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console))
+            except GateError as error:
+                if not stages:
+                    raise
+                console.say(f"{task} stays as the base has it: {error.what}")
         console.say("--- both together")
-        policy = next(s.figures_json["fine_tuned"]["text_policy"] for s in stages if s.task == "recognition")
+        policy = next((s.figures_json["fine_tuned"]["text_policy"] for s in stages if s.task == "recognition"), "exact")
         assert policy in POLICIES
         pipeline = join_stages(stages, bases, parts.report, policy, request.out, console)
         bundle = pipeline.bundle

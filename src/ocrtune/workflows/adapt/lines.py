@@ -49,7 +49,7 @@ def adapt_recognition(
     recognizer = load_recognizer(base)
     started = time.monotonic()
     shipped = evaluate_recognizer(recognizer, report, console.bar("the base as published", len(report)))
-    reserve = _RESERVE + 4 * (time.monotonic() - started)
+    reserve = _RESERVE + 3 * (time.monotonic() - started)
     policy = _policy(request, shipped, console)
     console.say(f"base as published: accuracy {score_lines(shipped, policy).accuracy:.4f} on {len(shipped)} lines")
     values = {"task": "recognition", "text": {"policy": policy}}
