@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import NoReturn
+from collections.abc import Iterable, Mapping
+from typing import NoReturn, TypeVar
+
+_V = TypeVar("_V")
 
 
 class OcrtuneError(Exception):
@@ -83,6 +85,29 @@ class Interrupted(OcrtuneError):
     """The user stopped the work; its state is saved."""
 
     exit_code = 130
+
+
+def named(name: str, known: Mapping[str, _V], what: str, where: str) -> _V:
+    """The entry that a user named.
+
+    Args:
+        name: as the user typed it.
+        known: all entries.
+        what: kind of thing, for the message.
+        where: the setting that named it.
+
+    Raises:
+        ConfigError: there is none of this name; the nearest one is told.
+    """
+    if name not in known:
+        close = nearest(name, known)
+        raise ConfigError(
+            f"no {what} is called '{name}'",
+            where=where,
+            expected=", ".join(sorted(known)),
+            hint=f"did you mean '{close}'?" if close else None,
+        )
+    return known[name]
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ocrtune.augment.photometric import ColourJitter
 from ocrtune.page import Image
 
 MIN_SIDE = 12
@@ -204,8 +205,6 @@ class Colour(_Sometimes):
     """Contrast, brightness, gamma and channel balance (see `ocrtune.augment.photometric.ColourJitter`)."""
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        from ocrtune.augment.photometric import ColourJitter
-
         return ColourJitter(prob=1.0)(image, [], rng)[0]
 
 

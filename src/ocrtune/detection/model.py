@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from ocrtune.errors import ConfigError, nearest
+from ocrtune.errors import named
 from ocrtune.nn.backbones.pplcnetv3 import pplcnetv3_det_x0_75
 from ocrtune.nn.backbones.pplcnetv4 import pplcnetv4_det_small
 from ocrtune.nn.backbones.resnet import resnet18_vd
@@ -80,12 +80,4 @@ def build_detector(arch: str) -> DBDetector:
     Raises:
         ConfigError: no detector has this name.
     """
-    if arch not in DETECTORS:
-        close = nearest(arch, DETECTORS)
-        raise ConfigError(
-            f"no detector is called '{arch}'",
-            where="model.arch",
-            expected=", ".join(sorted(DETECTORS)),
-            hint=f"did you mean '{close}'?" if close else None,
-        )
-    return DETECTORS[arch]()
+    return named(arch, DETECTORS, "detector", "model.arch")()

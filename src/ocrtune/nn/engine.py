@@ -10,15 +10,12 @@ from torch import nn
 from ocrtune.runtime.preprocess import Batch
 
 
-class TorchEngine:
-    """Runs a torch network like any other engine; the network is put into eval mode while it runs."""
+class _TorchRun:
+    """Runs a torch network on a batch; the network is put into eval mode while it runs."""
 
     def __init__(self, model: nn.Module, precision: torch.dtype = torch.float32) -> None:
         self._model = model
         self._precision = precision
-
-    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
-        return np.asarray(self._run(batch).float().cpu().numpy(), np.float32)
 
     @torch.inference_mode()
     def _run(self, batch: Batch) -> torch.Tensor:
@@ -32,9 +29,16 @@ class TorchEngine:
         return out
 
 
-class TorchTextEngine(TorchEngine):
-    """Runs a recogniser: each column's best class, int64 [N, T], and its probability, float32 [N, T]."""
+class TorchEngine(_TorchRun):
+    """Gives the network's output, float32."""
 
-    def __call__(self, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:  # type: ignore[override]
+    def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
+        return np.asarray(self._run(batch).float().cpu().numpy(), np.float32)
+
+
+class TorchTextEngine(_TorchRun):
+    """Gives each column's best class, int64 [N, T], and its probability, float32 [N, T]."""
+
+    def __call__(self, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         probabilities, classes = self._run(batch).float().max(dim=-1)
         return classes.cpu().numpy(), probabilities.cpu().numpy()

@@ -96,6 +96,16 @@ class ResidualSE(SqueezeExcitation):
         return x * (1 + self.gate(x))
 
 
+def scaled_channels(channels: int, scale: float, divisor: int) -> int:
+    """Channels under a width multiplier, rounded to multiples of ``divisor`` but never by more than a tenth down.
+
+    Source: MobileNet's make_divisible (Howard et al. 2017), which the PP-LCNet family shares.
+    """
+    value = channels * scale
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
 def upsample2x(x: Tensor) -> Tensor:
     """Nearest-neighbour doubling of height and width."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrtune.errors import ConfigError, nearest
+from ocrtune.errors import named
 from ocrtune.nn.backbones.mobilenetv3 import mobilenetv3_line_small_x0_35
 from ocrtune.nn.backbones.pplcnet import pplcnet_textline_x0_25, pplcnet_textline_x1_0
 
@@ -63,12 +63,4 @@ def build_classifier(arch: str) -> LineClassifier:
     Raises:
         ConfigError: no classifier has this name.
     """
-    if arch not in CLASSIFIERS:
-        close = nearest(arch, CLASSIFIERS)
-        raise ConfigError(
-            f"no direction classifier is called '{arch}'",
-            where="model.arch",
-            expected=", ".join(sorted(CLASSIFIERS)),
-            hint=f"did you mean '{close}'?" if close else None,
-        )
-    return CLASSIFIERS[arch]()
+    return named(arch, CLASSIFIERS, "direction classifier", "model.arch")()

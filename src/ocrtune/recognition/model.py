@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ocrtune.errors import ConfigError, nearest
+from ocrtune.errors import named
 from ocrtune.nn.backbones.pplcnetv3 import pplcnetv3_rec_x0_95
 from ocrtune.nn.backbones.pplcnetv4 import pplcnetv4_rec_small
 from ocrtune.nn.necks.svtr import LightSVTRNeck, SVTRNeck
@@ -65,12 +65,4 @@ def build_recognizer(arch: str, classes: int) -> CTCRecognizer:
     Raises:
         ConfigError: no recogniser has this name.
     """
-    if arch not in RECOGNIZERS:
-        close = nearest(arch, RECOGNIZERS)
-        raise ConfigError(
-            f"no recogniser is called '{arch}'",
-            where="model.arch",
-            expected=", ".join(sorted(RECOGNIZERS)),
-            hint=f"did you mean '{close}'?" if close else None,
-        )
-    return RECOGNIZERS[arch](classes)
+    return named(arch, RECOGNIZERS, "recogniser", "model.arch")(classes)

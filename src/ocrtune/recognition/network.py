@@ -90,8 +90,7 @@ def with_charset(model: CTCRecognizer, old: Charset, new: Charset) -> None:
         return
     head = model.head
     weight, bias = head.weight, head.bias
-    known = torch.tensor([BLANK, *range(1, old.classes)])
-    mean_weight, mean_bias = weight[known].mean(0), bias[known].mean()
+    mean_weight, mean_bias = weight.mean(0), bias.mean()
     replaced = nn.Linear(head.in_features, new.classes, device=weight.device, dtype=weight.dtype)
     replaced.weight[BLANK], replaced.bias[BLANK] = weight[BLANK], bias[BLANK]
     for index, character in enumerate(new.characters, start=1):

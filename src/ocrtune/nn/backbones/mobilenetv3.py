@@ -6,10 +6,14 @@ the height alone, and a maximum over 2x2 closes the network.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation
+from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation, scaled_channels
+
+_scaled = partial(scaled_channels, divisor=8)
 
 # kernel, middle channels, output channels, squeeze-and-excitation, hard swish, strided; channels before scaling
 _SMALL: tuple[tuple[int, int, int, bool, bool, bool], ...] = (
@@ -92,9 +96,3 @@ class MobileNetV3Line(nn.Module):
 def mobilenetv3_line_small_x0_35() -> MobileNetV3Line:
     """The backbone of PP-OCR's mobile direction classifier: an output of 200 channels."""
     return MobileNetV3Line(scale=0.35)
-
-
-def _scaled(channels: int, scale: float, divisor: int = 8) -> int:
-    value = channels * scale
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded

@@ -7,10 +7,14 @@ lines: the strides after the first shrink the height alone.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation
+from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation, scaled_channels
+
+_scaled = partial(scaled_channels, divisor=8)
 
 # kernel, input channels, output channels, strided, squeeze-and-excitation; channels before scaling
 _BLOCKS: dict[str, list[tuple[int, int, int, bool, bool]]] = {
@@ -78,9 +82,3 @@ def pplcnet_textline_x0_25() -> PPLCNetLine:
 def pplcnet_textline_x1_0() -> PPLCNetLine:
     """The backbone of the text line direction classifier."""
     return PPLCNetLine(scale=1.0)
-
-
-def _scaled(channels: int, scale: float, divisor: int = 8) -> int:
-    value = channels * scale
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded

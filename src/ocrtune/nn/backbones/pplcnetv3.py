@@ -7,6 +7,7 @@ PP-LCNet (Cui et al. 2021): learnable re-parameterised layers with an affine aft
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -14,7 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrtune.nn.fuse import bn_scale_and_shift, centred, conv_like, identity_kernel
-from ocrtune.nn.layers import Affine, ConvBN, Size, SqueezeExcitation
+from ocrtune.nn.layers import Affine, ConvBN, Size, SqueezeExcitation, scaled_channels
+
+_scaled = partial(scaled_channels, divisor=16)
 
 _Row: TypeAlias = tuple[int, int, int, Size, bool]
 # kernel, input channels, output channels, stride, squeeze-and-excitation; channels before scaling
@@ -194,9 +197,3 @@ def pplcnetv3_det_x0_75() -> PPLCNetV3Det:
 def pplcnetv3_rec_x0_95() -> PPLCNetV3Rec:
     """The backbone of the PP-OCRv4 and v5 mobile recognisers: an output of 480 channels."""
     return PPLCNetV3Rec(scale=0.95)
-
-
-def _scaled(channels: int, scale: float, divisor: int = 16) -> int:
-    value = channels * scale
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
