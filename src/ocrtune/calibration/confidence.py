@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ocrtune.data.lines import MAX_FIT_LINES, spread_sample
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
-from ocrtune.recognition.metric import LineResult, TextPolicy, compared
+from ocrtune.recognition.metric import LineResult, TextPolicy
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer, tempered
 
 MIN_LINES = 50
@@ -56,10 +56,10 @@ def fit_second_look(
     Returns:
         the smallest value of the best accuracy, 0 where looking twice gains nothing; and the readings with it.
     """
-    best, kept, right = 0.0, list(once), _right(once, policy)
+    best, kept, right = 0.0, list(once), sum(r.right(policy) for r in once)
     for value in SECOND_LOOKS:
         results = [b if a.confidence < value else a for a, b in zip(once, twice, strict=True)]
-        now = _right(results, policy)
+        now = sum(r.right(policy) for r in results)
         if now > right + MIN_GAIN * len(results):
             best, kept, right = value, results, now
     return best, kept
@@ -89,13 +89,9 @@ def expected_calibration_error(results: Sequence[LineResult], policy: TextPolicy
     return float(sum(gaps) / max(len(results), 1))
 
 
-def _right(results: Sequence[LineResult], policy: TextPolicy) -> int:
-    return sum(compared(r.label, policy) == compared(r.text, policy) for r in results)
-
-
 def _observed(
     results: Sequence[LineResult], policy: TextPolicy
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     confidence = np.array([r.confidence for r in results], np.float64)
-    right = np.array([compared(r.label, policy) == compared(r.text, policy) for r in results], np.float64)
+    right = np.array([r.right(policy) for r in results], np.float64)
     return confidence, right

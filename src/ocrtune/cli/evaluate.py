@@ -44,7 +44,7 @@ def command(
     all of it end to end (ocr).
     """
     from ocrtune.data.formats import read_dataset
-    from ocrtune.data.lines import readable, tells_direction
+    from ocrtune.data.lines import has_counted
     from ocrtune.errors import DataError, UsageError
     from ocrtune.recognition.metric import POLICIES
     from ocrtune.weights.registry import resolve_bundle
@@ -55,8 +55,7 @@ def command(
     dataset = described_dataset(data, output)
     resolved = resolve_bundle(bundle)
     pages = read_dataset(dataset)
-    wanted = {"recognition": readable, "ocr": readable, "orientation": tells_direction}.get(resolved.manifest.task)
-    if wanted and not any(wanted(region) for page in pages for region in page.regions):
+    if resolved.manifest.task != "detection" and not has_counted(pages, resolved.manifest.task):
         raise DataError("no text that counts is labelled", where=dataset, expected="labelled texts")
     task = resolved.manifest.task
     measure = {"detection": _detection, "recognition": _recognition, "orientation": _orientation, "ocr": _ocr}[task]

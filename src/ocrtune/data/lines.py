@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +36,20 @@ def tells_direction(region: TextRegion) -> bool:
     if region.text is None and region.angle is not None:
         return not region.ignore
     return readable(region) and not set(region.text or "") <= _SAME_TURNED
+
+
+COUNTED: dict[str, Callable[[TextRegion], bool]] = {
+    "detection": lambda region: not region.ignore,
+    "recognition": readable,
+    "orientation": tells_direction,
+    "ocr": readable,
+}
+"""Which regions each task can be taught and measured on."""
+
+
+def has_counted(pages: Iterable[Page], task: str) -> bool:
+    """Whether anything on the pages is of use for a task."""
+    return any(COUNTED[task](region) for page in pages for region in page.regions)
 
 
 def cut_lines(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ocrtune.recognition.metric import wilson
 from ocrtune.runtime.orientation import LABELS
 
 MAX_WRONG_TURNS = 0.002
@@ -62,8 +63,6 @@ class OrientationResult:
 
     def as_dict(self) -> dict[str, Any]:
         """The interface's JSON object, without ``task``."""
-        from ocrtune.recognition.metric import wilson
-
         low, high = wilson(round(self.accuracy * self.lines), self.lines)
         return {
             "lines": self.lines,

@@ -41,6 +41,10 @@ class LineResult:
     page: int = 0
     region: int = 0
 
+    def right(self, policy: TextPolicy) -> bool:
+        """Whether label and text agree under a policy."""
+        return compared(self.label, policy) == compared(self.text, policy)
+
 
 @dataclass(frozen=True)
 class RecognitionScore:
@@ -205,17 +209,20 @@ def label_case_conflict(results: Sequence[LineResult]) -> str | None:
     case = "upper" if letters.upper() == letters else "lower" if letters.lower() == letters else None
     if case is None or letters.upper() == letters.lower():
         return None
-    differ = sum(
-        compared(r.label, "ignore-space") != compared(r.text, "ignore-space")
-        and compared(r.label, "ignore-case-space") == compared(r.text, "ignore-case-space")
-        for r in results
-    )
+    differ = sum(not r.right("ignore-space") and r.right("ignore-case-space") for r in results)
     return case if differ >= 0.02 * len(results) else None
 
 
 def suitable_policy(results: Sequence[LineResult]) -> TextPolicy:
     """The strictest policy under which labels and images do not contradict each other."""
     return "ignore-case" if label_case_conflict(results) else "exact"
+
+
+CASE_NOTICE = (
+    "the labels are in one case while the images are not: lines are compared without case (text.policy=exact compares as "
+    "labelled)"
+)
+"""What is said where `suitable_policy` chose another than ``exact`` for a training."""
 
 
 def _bin(value: int, edges: Sequence[int]) -> str:

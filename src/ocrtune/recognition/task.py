@@ -19,7 +19,7 @@ from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.loss import columns_needed, ctc_loss
-from ocrtune.recognition.metric import LineResult, TextPolicy, score_lines, suitable_policy
+from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, suitable_policy
 from ocrtune.recognition.model import CTCRecognizer
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
 from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample, augmentation, collate, normalised
@@ -219,10 +219,7 @@ class RecognitionTask:
     def _suitable_policy(self, progress: Callable[[str], None]) -> TextPolicy:
         policy = suitable_policy(self.read(self.network()))
         if policy != "exact":
-            progress(
-                "the labels are in one case while the images are not: lines are compared without case "
-                "(text.policy=exact compares as labelled)"
-            )
+            progress(CASE_NOTICE)
         return policy
 
 

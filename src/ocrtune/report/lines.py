@@ -14,7 +14,6 @@ from ocrtune.recognition.metric import (
     RecognitionScore,
     TextPolicy,
     breakdown,
-    compared,
     confusions,
 )
 from ocrtune.report.figures import figure_axes, jpeg, png
@@ -64,7 +63,7 @@ def breakdown_table(named: Sequence[tuple[str, Sequence[LineResult]]], policy: T
 
 def worst_lines(pages: Sequence[Page], results: Sequence[LineResult], policy: TextPolicy) -> list[Picture]:
     """Lines that were read wrong, the most confident first, since those nobody would check."""
-    wrong = [r for r in results if compared(r.label, policy) != compared(r.text, policy)]
+    wrong = [r for r in results if not r.right(policy)]
     wrong.sort(key=lambda r: -r.confidence)
     return [
         Picture(
@@ -80,7 +79,7 @@ def risk_coverage(named: Sequence[tuple[str, Sequence[LineResult]]], policy: Tex
     figure, (axis,) = figure_axes(1, 1)
     for name, results in named:
         order = sorted(results, key=lambda r: -r.confidence)
-        wrong = np.cumsum([compared(r.label, policy) != compared(r.text, policy) for r in order])
+        wrong = np.cumsum([not r.right(policy) for r in order])
         count = np.arange(1, len(order) + 1)
         axis.plot(count / max(len(order), 1), wrong / count, label=name)
     axis.set_xlabel("share of lines, the most confident first")

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from ocrtune.bundle import Bundle, TaskName, sha256
 from ocrtune.errors import BundleError, ConfigError
 from ocrtune.nn.fuse import deployed
-from ocrtune.runtime.load import part_for
 from ocrtune.weights.download import download, is_url
 from ocrtune.weights.onnx_graph import load_graph_weights
 from ocrtune.weights.paddle import read_pdparams, to_torch
-from ocrtune.weights.registry import NAMES, resolve_bundle
+from ocrtune.weights.registry import NAMES, resolve_part
 
 Form = Literal["deployed", "training"]
 M = TypeVar("M", bound=nn.Module)
@@ -114,7 +113,7 @@ def load_network(family: Family[M], pretrained: str | None, arch: str = "auto", 
         return _in_form(_from_file(family, path, arch), form)
     if path.suffix in (".onnx", ".pdparams", ".safetensors", ".pth") and pretrained not in NAMES:
         raise BundleError("the weight file does not exist", where=path)
-    return _in_form(_from_bundle(family, part_for(resolve_bundle(pretrained), family.task), arch), form)
+    return _in_form(_from_bundle(family, resolve_part(pretrained, family.task), arch), form)
 
 
 def _from_bundle(family: Family[M], bundle: Bundle, arch: str) -> Network[M]:

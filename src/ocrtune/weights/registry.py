@@ -17,6 +17,7 @@ from ocrtune.bundle import CHARSET, MANIFEST, ONNX, Bundle, Manifest, TaskName, 
 from ocrtune.charset import Charset
 from ocrtune.errors import BundleError, nearest
 from ocrtune.runtime.decode import DetectionThresholds
+from ocrtune.runtime.load import part_for
 from ocrtune.runtime.orientation import OrientationThresholds
 from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds
@@ -170,6 +171,15 @@ def resolve_bundle(spec: str | Path) -> Bundle:
         expected=f"a path, or one of {', '.join(NAMES)}",
         hint=f"did you mean '{close}'?" if close else None,
     )
+
+
+def resolve_part(spec: str | Path, task: TaskName) -> Bundle:
+    """The bundle that a user means for a task: itself, or a pipeline's part.
+
+    Raises:
+        BundleError: nothing fits, or it does something else.
+    """
+    return part_for(resolve_bundle(spec), task)
 
 
 def published_bundle(name: str) -> Bundle:

@@ -15,6 +15,7 @@ from ocrtune.config.load import Loaded, dump_yaml, load_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
+from ocrtune.data.lines import has_counted
 from ocrtune.data.split import split_pages
 from ocrtune.errors import BundleError, DataError
 from ocrtune.files import write_whole
@@ -93,14 +94,13 @@ def run_pages(config: TrainConfig) -> tuple[list[Page], list[Page]]:
         val = read_dataset(config.data.val)
     else:
         train, val = split_pages(train, [1 - config.data.holdout, config.data.holdout])
-    recipe = RECIPES[config.task]
-    if not any(recipe.learnable(page) for page in train):
+    if not has_counted(train, config.task):
         raise DataError(
             "every text of the training data is marked as ignored, or none is labelled: there is nothing to learn",
             where=", ".join(sources),
             hint="ocrtune data check " + sources[0],
         )
-    if not any(recipe.learnable(page) for page in val):
+    if not has_counted(val, config.task):
         raise DataError(
             "no text of the validation data counts: the best state could not be chosen",
             where=config.data.val or "the part held out of the training data",

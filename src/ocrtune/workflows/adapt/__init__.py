@@ -10,7 +10,7 @@ from typing import Any
 from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
-from ocrtune.data.lines import readable, tells_direction
+from ocrtune.data.lines import has_counted, readable
 from ocrtune.errors import DataError, GateError, ImageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
@@ -18,7 +18,7 @@ from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
 from ocrtune.runtime.load import load_recognizer
 from ocrtune.training.runlog import read_metrics
-from ocrtune.weights.registry import resolve_bundle
+from ocrtune.weights.registry import resolve_bundle, resolve_part
 from ocrtune.workflows.adapt.detection import BASE as DETECTION_BASE
 from ocrtune.workflows.adapt.detection import adapt_detection
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, claim, prepare, upright, write_marker
@@ -28,7 +28,7 @@ from ocrtune.workflows.adapt.lines import (
     adapt_orientation,
     adapt_recognition,
 )
-from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, part_of, pipeline_bases
+from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, pipeline_bases
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
@@ -164,7 +164,7 @@ def _bases(request: AdaptRequest) -> dict[TaskName, str]:
     if request.task == "ocr":
         return pipeline_bases(request.base, DEFAULTS)
     name = request.base or DEFAULTS[request.task]
-    part_of(name, request.task)
+    resolve_part(name, request.task)
     return {request.task: name}
 
 
@@ -174,9 +174,8 @@ def _check_texts(request: AdaptRequest, parts: Parts) -> None:
     Raises:
         DataError: it has nothing.
     """
-    wanted = {"recognition": readable, "ocr": readable, "orientation": tells_direction}.get(request.task)
     for name, pages in (("train", parts.train), ("held out", parts.holdout), ("report", parts.report)):
-        if wanted and not any(wanted(region) for page in pages for region in page.regions):
+        if request.task != "detection" and not has_counted(pages, request.task):
             raise DataError(
                 f"no text is labelled in the {name} part of the data, which {request.task} needs",
                 where=request.data if name != "report" else request.val or request.data,

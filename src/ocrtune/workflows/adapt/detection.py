@@ -15,8 +15,8 @@ from ocrtune.page import Page
 from ocrtune.report.detection import SCORE_COLUMNS, error_table, score_row, worst_pages
 from ocrtune.report.figures import precision_recall
 from ocrtune.report.html import Picture, Table
-from ocrtune.runtime.load import detection_settings, load_detector, part_for
-from ocrtune.weights.registry import resolve_bundle
+from ocrtune.runtime.load import detection_settings, load_detector
+from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
@@ -45,7 +45,7 @@ def adapt_detection(
         GateError: the budget or the pages are too few, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
     """
-    base = part_for(resolve_bundle(base_name), "detection")
+    base = resolve_part(base_name, "detection")
     detector = load_detector(base)
     started = time.monotonic()
     shipped = evaluate_detector(detector, parts.report, console.bar("the base as published", len(parts.report)))

@@ -13,6 +13,7 @@ from ocrtune.orientation.evaluate import evaluate_orientation
 from ocrtune.orientation.metric import OrientationResult, fit_threshold
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import (
+    CASE_NOTICE,
     POLICIES,
     LineResult,
     RecognitionResult,
@@ -21,8 +22,8 @@ from ocrtune.recognition.metric import (
     suitable_policy,
 )
 from ocrtune.report.html import Table
-from ocrtune.runtime.load import load_orientation, load_recognizer, part_for, recognition_settings
-from ocrtune.weights.registry import resolve_bundle
+from ocrtune.runtime.load import load_orientation, load_recognizer, recognition_settings
+from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, upright
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
@@ -44,7 +45,7 @@ def adapt_recognition(
 ) -> Stage:
     """Measure the base, fine-tune, fit the confidence, measure; see `adapt_detection` for the arguments."""
     recipe = RECIPES["recognition"]
-    base = part_for(resolve_bundle(base_name), "recognition")
+    base = resolve_part(base_name, "recognition")
     report = recipe.pages(parts.report, "report", folder / "run", console.bar)
     recognizer = load_recognizer(base)
     started = time.monotonic()
@@ -128,7 +129,7 @@ def adapt_orientation(
 ) -> Stage:
     """Measure the base on lines seen upright and turned over, fine-tune, fit the threshold, measure."""
     recipe = RECIPES["orientation"]
-    base = part_for(resolve_bundle(base_name), "orientation")
+    base = resolve_part(base_name, "orientation")
     report = recipe.pages(parts.report, "report", folder / "run", console.bar)
     shipped = evaluate_orientation(load_orientation(base), report, console.bar("the base as published", len(report)))
     console.say(f"base as published: accuracy {shipped.accuracy:.4f} on {shipped.lines} lines, half of them turned")
@@ -189,10 +190,7 @@ def _policy(request: AdaptRequest, results: list[LineResult], console: Console) 
             return value
     policy = suitable_policy(results)
     if policy != "exact":
-        console.say(
-            "the labels are in one case while the images are not: lines are compared without case "
-            "(text.policy=exact compares as labelled)"
-        )
+        console.say(CASE_NOTICE)
     return policy
 
 

@@ -14,8 +14,8 @@ from ocrtune.page import Page
 from ocrtune.recognition.metric import TextPolicy, compared
 from ocrtune.report.html import Picture, Table
 from ocrtune.report.ocr import SCORE_COLUMNS, read_pages, score_row
-from ocrtune.runtime.load import load_pipeline, part_for
-from ocrtune.weights.registry import resolve_bundle
+from ocrtune.runtime.load import load_pipeline
+from ocrtune.weights.registry import resolve_bundle, resolve_part
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.console import Console
 
@@ -68,7 +68,7 @@ def join_stages(
         folder: gets ``bundle/``, and the pipeline of the bases for comparison.
         console: where to report to.
     """
-    originals = {task: part_of(name, task) for task, name in base.items()}
+    originals = {task: resolve_part(name, task) for task, name in base.items()}
     originals |= {stage.task: stage.fitted_base for stage in stages}
     parts = {**originals, **{stage.task: stage.bundle for stage in stages if stage.comparison.better}}
     before_bundle = save_pipeline(folder / "base", originals, Manifest(task="ocr", provenance={"parts": dict(base)}))
@@ -109,11 +109,6 @@ def _examples(report: Sequence[Page], before: OcrResult, after: OcrResult) -> Ta
 def _spread(rows: list[tuple[str, str, str]], most: int) -> list[tuple[str, str, str]]:
     """So many rows, from all over the pages."""
     return rows[:: max(1, len(rows) // most)][:most]
-
-
-def part_of(name: str, task: TaskName) -> Bundle:
-    """A bundle for a task, or a pipeline's part for it."""
-    return part_for(resolve_bundle(name), task)
 
 
 def pipeline_bases(name: str | None, defaults: dict[TaskName, str]) -> dict[TaskName, str]:

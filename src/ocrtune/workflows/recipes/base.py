@@ -11,6 +11,7 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import TrainConfig
+from ocrtune.data.lines import COUNTED, as_lines
 from ocrtune.page import Page
 from ocrtune.report.html import Picture, Table
 from ocrtune.task import Task
@@ -63,10 +64,6 @@ class Recipe(ABC, Generic[T, R]):
         """Pages in the form that the task is trained on; ``name`` is their part of the data, ``folder`` the run's."""
 
     @abstractmethod
-    def learnable(self, page: Page) -> bool:
-        """Whether anything on a page can be learnt."""
-
-    @abstractmethod
     def task(
         self, config: TrainConfig, train: Sequence[Page], val: Sequence[Page], progress: Callable[[str], None]
     ) -> T:
@@ -111,3 +108,22 @@ class Recipe(ABC, Generic[T, R]):
     @abstractmethod
     def worst(self, result: R, pages: Sequence[Page]) -> list[Picture]:
         """What went worst, drawn."""
+
+
+class LineRecipe(Recipe[T, R]):
+    """What models of text lines share: pages are cut into the lines that the task counts."""
+
+    name: str
+    """The task's."""
+    unit = "lines"
+
+    def pages(
+        self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
+    ) -> list[Page]:
+        each = bar(f"cutting lines for {name}", len(pages))
+        return as_lines(pages, folder / "lines" / name, each, COUNTED[self.name])
+
+    def start_figure(self, task: T) -> float | None:
+        if task.start.provenance.get("name") == "fresh weights":
+            return None
+        return task.evaluate(task.network()).monitor

@@ -36,9 +36,6 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
     ) -> list[Page]:
         return pages
 
-    def learnable(self, page: Page) -> bool:
-        return any(not region.ignore for region in page.regions)
-
     def task(
         self, config: TrainConfig, train: Sequence[Page], val: Sequence[Page], progress: Callable[[str], None]
     ) -> DetectionTask:

@@ -10,7 +10,6 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import OrientationConfig, TrainConfig
-from ocrtune.data.lines import as_lines, tells_direction
 from ocrtune.errors import GateError
 from ocrtune.export.lines import write_orientation_bundle
 from ocrtune.orientation.evaluate import evaluate_orientation
@@ -21,34 +20,20 @@ from ocrtune.page import Page
 from ocrtune.report.html import Picture, Table
 from ocrtune.runtime.load import load_orientation
 from ocrtune.runtime.orientation import OrientationThresholds
-from ocrtune.workflows.recipes.base import Recipe
+from ocrtune.workflows.recipes.base import LineRecipe
 
 
-class OrientationRecipe(Recipe[OrientationTask, OrientationResult]):
+class OrientationRecipe(LineRecipe[OrientationTask, OrientationResult]):
     """Direction classification."""
 
+    name = "orientation"
     columns = ("", "lines", "accuracy", "upright right", "upright wrong", "turned wrong", "turned right", "threshold")
-    unit = "lines"
-
-    def pages(
-        self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
-    ) -> list[Page]:
-        each = bar(f"cutting lines for {name}", len(pages))
-        return as_lines(pages, folder / "lines" / name, each, tells_direction)
-
-    def learnable(self, page: Page) -> bool:
-        return any(tells_direction(region) for region in page.regions)
 
     def task(
         self, config: TrainConfig, train: Sequence[Page], val: Sequence[Page], progress: Callable[[str], None]
     ) -> OrientationTask:
         assert isinstance(config, OrientationConfig)
         return OrientationTask(config, train, val, progress)
-
-    def start_figure(self, task: OrientationTask) -> float | None:
-        if task.start.provenance.get("name") == "fresh weights":
-            return None
-        return task.evaluate(task.start.model).monitor
 
     def export(
         self,

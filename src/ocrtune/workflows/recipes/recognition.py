@@ -10,7 +10,6 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import RecognitionConfig, TrainConfig
-from ocrtune.data.lines import as_lines, readable
 from ocrtune.export.lines import write_recognition_bundle
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
@@ -27,34 +26,20 @@ from ocrtune.report.lines import (
     worst_lines,
 )
 from ocrtune.runtime.load import load_recognizer
-from ocrtune.workflows.recipes.base import Recipe
+from ocrtune.workflows.recipes.base import LineRecipe
 
 
-class RecognitionRecipe(Recipe[RecognitionTask, RecognitionResult]):
+class RecognitionRecipe(LineRecipe[RecognitionTask, RecognitionResult]):
     """CTC recognition."""
 
+    name = "recognition"
     columns = SCORE_COLUMNS
-    unit = "lines"
-
-    def pages(
-        self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
-    ) -> list[Page]:
-        each = bar(f"cutting lines for {name}", len(pages))
-        return as_lines(pages, folder / "lines" / name, each)
-
-    def learnable(self, page: Page) -> bool:
-        return any(readable(region) for region in page.regions)
 
     def task(
         self, config: TrainConfig, train: Sequence[Page], val: Sequence[Page], progress: Callable[[str], None]
     ) -> RecognitionTask:
         assert isinstance(config, RecognitionConfig)
         return RecognitionTask(config, train, val, progress)
-
-    def start_figure(self, task: RecognitionTask) -> float | None:
-        if task.start.provenance.get("name") == "fresh weights":
-            return None
-        return task.evaluate(task.network()).monitor
 
     def export(
         self,
