@@ -14,6 +14,8 @@ from ocrtune.errors import BundleError
 
 UnknownPolicy = Literal["error", "drop", "map", "extend"]
 BLANK = 0
+CasePairs = Sequence[tuple[int, int]]
+"""Classes of a capital and its small letter."""
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 # typographic characters that NFKC keeps apart from what a keyboard has
 _LOOKALIKES = str.maketrans("‘’‚‛′“”„‟″‐‑‒–—―−⁄∕∙•·¦×", "'''''\"\"\"\"\"-------//...|x")
@@ -52,6 +54,16 @@ class Charset:
             KeyError: the character is unknown.
         """
         return self._index[character]
+
+    def case_pairs(self) -> CasePairs:
+        """Every capital whose small letter is known as well."""
+        return [
+            (index, self._index[character.lower()])
+            for character, index in self._index.items()
+            if character.lower() != character
+            and character.lower() in self._index
+            and character.lower().upper() == character
+        ]
 
     def encode(self, text: str) -> list[int]:
         """Classes of a text's characters, in reading order; unknown ones are left out (see `unknown`)."""

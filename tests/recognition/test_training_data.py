@@ -86,7 +86,7 @@ def test_padding_is_the_middle_of_the_range_as_in_use(tmp_path: Path) -> None:
     plain = RecognitionAugmentConfig(**still, grow=(0, 0), stretch=1, colour=False)
     made = samples(pages, plain)
     batch = collate([made.sample(0, 0), made.sample(0, 1)], PREPROCESS)
-    x = normalised(batch, PREPROCESS, __import__("torch").device("cpu")).numpy()
+    x = normalised(batch, PREPROCESS, torch.device("cpu")).numpy()
     assert x.shape[3] % PREPROCESS.multiple == 0
     assert (x[0, :, :, batch.widths[0] :] == 0).all()
     crops = [crop_region(p.load(), p.regions[0].polygon) for p in pages]

@@ -9,7 +9,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ocrtune.charset import BLANK
+from ocrtune.charset import BLANK, CasePairs
+
+_NEVER = -1e4  # a logit whose probability is 0; the gradient of F.ctc_loss is not a number at -inf
+
+
+def merged_cases(logits: Tensor, labels: Sequence[Sequence[int]], cases: CasePairs) -> tuple[Tensor, list[list[int]]]:
+    """Logits and labels in which a letter's two cases are one class, so that a loss does not ask for either.
+
+    The capital's logit becomes that of both together, log(exp(a) + exp(b)), the small letter's none: all classes' sum of
+    probabilities stays as it was.
+
+    Args:
+        logits: float [N, T, C].
+        labels: classes of each line.
+        cases: which classes belong together.
+    """
+    logits = logits.float()
+    capital, small = (torch.tensor(column, device=logits.device) for column in zip(*cases, strict=True))
+    both = torch.logaddexp(logits[..., capital], logits[..., small])
+    logits = logits.index_copy(-1, capital, both).index_fill(-1, small, _NEVER)
+    folded = {small: capital for capital, small in cases}
+    return logits, [[folded.get(c, c) for c in label] for label in labels]
 
 
 def ctc_loss(logits: Tensor, labels: Sequence[Sequence[int]], focal: bool = False) -> Tensor:

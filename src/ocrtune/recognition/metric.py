@@ -9,7 +9,7 @@ import itertools
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -198,6 +198,14 @@ def script(text: str) -> str:
     return "digits" if any(c.isdigit() for c in text) else "other"
 
 
+def single_case(texts: Iterable[str]) -> str | None:
+    """``upper`` or ``lower`` where all letters of the texts are capitals or all are small; None otherwise."""
+    letters = "".join(texts)
+    if letters.upper() == letters.lower():
+        return None
+    return "upper" if letters.upper() == letters else "lower" if letters.lower() == letters else None
+
+
 def label_case_conflict(results: Sequence[LineResult]) -> str | None:
     """Whether labels are in capitals (or small letters) alone where the images are read as mixed.
 
@@ -205,9 +213,8 @@ def label_case_conflict(results: Sequence[LineResult]) -> str | None:
         ``upper`` or ``lower``: the case of all labels, where lines that agree but for their case are common; None
         otherwise.
     """
-    letters = "".join(r.label for r in results)
-    case = "upper" if letters.upper() == letters else "lower" if letters.lower() == letters else None
-    if case is None or letters.upper() == letters.lower():
+    case = single_case(r.label for r in results)
+    if case is None:
         return None
     differ = sum(not r.right("ignore-space") and r.right("ignore-case-space") for r in results)
     return case if differ >= 0.02 * len(results) else None

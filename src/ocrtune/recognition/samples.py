@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -157,7 +158,7 @@ class RecognitionSamples:
         ]
         return np.concatenate([groups[i] for i in rng.permutation(len(groups))])
 
-    @property
+    @cached_property
     def _ratios(self) -> npt.NDArray[np.float64]:
         sizes = [line.size() for line in self.lines]
         return np.array([width / max(height, 1) for width, height in sizes])

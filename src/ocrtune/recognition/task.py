@@ -18,8 +18,8 @@ from ocrtune.nn.engine import TorchTextEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
-from ocrtune.recognition.loss import columns_needed, ctc_loss
-from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, suitable_policy
+from ocrtune.recognition.loss import columns_needed, ctc_loss, merged_cases
+from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
 from ocrtune.recognition.model import CTCRecognizer
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
 from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample, augmentation, collate, normalised
@@ -131,6 +131,9 @@ class RecognitionTask:
             }
         )
         charset = self.plan.charset
+        # labels in one case of images in both say nothing about case: none is asked for, and what the base reads stays
+        free = self.policy in ("ignore-case", "ignore-case-space") and single_case(texts) is not None
+        self._cases = charset.case_pairs() if free else []
         self.samples = RecognitionSamples(
             lines=self.check.lines,
             config=config.augment,
@@ -180,7 +183,10 @@ class RecognitionTask:
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device
-        return {"loss": ctc_loss(network(normalised(batch, self.preprocess, device)), batch.labels)}
+        logits, labels = network(normalised(batch, self.preprocess, device)), batch.labels
+        if self._cases:
+            logits, labels = merged_cases(logits, labels, self._cases)
+        return {"loss": ctc_loss(logits, labels)}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         score = score_lines(self.read(network), self.policy)

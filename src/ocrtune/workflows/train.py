@@ -138,7 +138,7 @@ def train(
     task = recipe.task(config, prepared, val, console.say)
     resolved = task.config
     (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
-    base = _baseline(recipe, task, folder, console)
+    base = measured_start(recipe, task, folder, console).figure
     trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command)
     state = trainer.run(resume=resume and (folder / LAST).is_file())
     model = task.network()
@@ -182,17 +182,32 @@ def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
     return bundle.rewritten(bundle.path, metrics={**bundle.manifest.metrics, **metrics})
 
 
-def _baseline(recipe: Recipe[Any, Any], task: Any, folder: Path, console: Console) -> float | None:
-    """The start network's figure, measured once a run."""
+@dataclass(frozen=True)
+class StartFigure:
+    """The start network on the validation data.
+
+    Attributes:
+        figure: the monitored one; None for fresh weights.
+        seconds: that measuring it took.
+    """
+
+    figure: float | None
+    seconds: float
+
+
+def measured_start(recipe: Recipe[Any, Any], task: Any, folder: Path, console: Console) -> StartFigure:
+    """The start network's figure, measured once a run and kept in its folder."""
     path = folder / BASELINE
     if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))[task.monitor]
-        return None if known is None else float(known)
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return StartFigure(known[task.monitor], known["seconds"])
+    started = time.monotonic()
     figure = recipe.start_figure(task)
-    write_whole(path, json.dumps({task.monitor: figure}))
+    seconds = time.monotonic() - started
+    write_whole(path, json.dumps({task.monitor: figure, "seconds": round(seconds, 3)}))
     if figure is not None:
         console.say(f"base on the validation {recipe.unit}: {task.monitor} {figure:.4f}")
-    return figure
+    return StartFigure(figure, seconds)
 
 
 def _notes(monitor: str, base: float | None, result: Result, stopped_early: bool) -> list[str]:

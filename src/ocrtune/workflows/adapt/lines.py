@@ -9,8 +9,10 @@ from typing import Any
 
 from ocrtune.bundle import Bundle
 from ocrtune.calibration.confidence import calibrate_reading, expected_calibration_error
+from ocrtune.data.formats import read_dataset
 from ocrtune.orientation.evaluate import evaluate_orientation
 from ocrtune.orientation.metric import OrientationResult, fit_threshold
+from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import (
     CASE_NOTICE,
@@ -29,6 +31,7 @@ from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
+from ocrtune.workflows.recipes.base import Recipe
 from ocrtune.workflows.train import with_metrics
 
 RECOGNITION_BASE = "ppocrv6-small-rec"
@@ -63,12 +66,11 @@ def adapt_recognition(
         parts = upright(parts, load_recognizer(scout.bundle), False, console)
         start = str(scout.bundle.path)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
-    holdout = recipe.pages(parts.holdout, "holdout", folder / "run", console.bar)
+    holdout = _holdout_lines(recipe, parts, folder, console)
     fitted_base = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
     fitted_base.thresholds = calibrate_reading(fitted_base, holdout, policy)
     fitted = evaluate_recognizer(fitted_base, report, console.bar("the base with fitted settings", len(report)))
     trained = load_recognizer(outcome.bundle)
-    trained.thresholds = calibrate_reading(trained, holdout, policy)
     if trained.thresholds.second_look:
         console.say(
             f"lines read with less confidence than {trained.thresholds.second_look} are read again upside down: "
@@ -88,7 +90,6 @@ def adapt_recognition(
         result.as_dict(),
         best_base.as_dict(),
         request,
-        thresholds=trained.thresholds.model_dump(mode="json"),
     )
     return Stage(
         task="recognition",
@@ -139,9 +140,7 @@ def adapt_orientation(
     tuned = evaluate_orientation(
         load_orientation(outcome.bundle), report, console.bar("the fine-tuned model", len(report))
     )
-    held = evaluate_orientation(
-        load_orientation(base), recipe.pages(parts.holdout, "holdout", folder / "run", console.bar)
-    )
+    held = evaluate_orientation(load_orientation(base), _holdout_lines(recipe, parts, folder, console))
     fitted = OrientationResult(shipped.probabilities, shipped.turned, fit_threshold(held.probabilities, held.turned))
     before = max((shipped, fitted), key=lambda r: r.accuracy)
     bundle = _finished(outcome.bundle, folder, tuned.as_dict(), before.as_dict(), request)
@@ -170,15 +169,19 @@ def adapt_orientation(
     )
 
 
+def _holdout_lines(recipe: Recipe[Any, Any], parts: Parts, folder: Path, console: Console) -> list[Page]:
+    """The lines that the training run was validated on, as it cut them."""
+    return recipe.pages(read_dataset(f"json:{parts.holdout_file}"), "val", folder / "run", console.bar)
+
+
 def _finished(
     bundle: Bundle,
     folder: Path,
     result: dict[str, Any],
     base: dict[str, Any],
     request: AdaptRequest,
-    **changes: Any,
 ) -> Bundle:
-    copied = bundle.rewritten(folder / "bundle", **changes)
+    copied = bundle.rewritten(folder / "bundle")
     return with_metrics(copied, {"report": {**result, "data": request.val or "held out"}, "base_calibrated": base})
 
 

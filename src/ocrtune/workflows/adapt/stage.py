@@ -18,7 +18,7 @@ from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.budget import seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
-from ocrtune.workflows.train import CONFIG, TrainResult, run_pages, train
+from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
 
 EVALS = 6
 
@@ -152,9 +152,7 @@ def _planned(
     lines = recipe.pages(train_pages, "train", run, console.bar), recipe.pages(val_pages, "val", run, console.bar)
     task = recipe.task(config, *lines, lambda line: None)
     step = seconds_per_step(task, config)
-    evaluation_started = time.monotonic()
-    recipe.start_figure(task)
-    evaluation = time.monotonic() - evaluation_started
+    evaluation = measured_start(recipe, task, run, console).seconds
     left = seconds - (time.monotonic() - started) - evaluation
     steps = steps_within(left, step, config, evaluation, len(task.samples))
     console.say(f"a step takes {step:.2f} s here, an evaluation {evaluation:.1f} s: {steps} steps fit into the budget")
