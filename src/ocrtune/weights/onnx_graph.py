@@ -95,7 +95,10 @@ class _Reader:
             self.layers.append(GraphLayer("Linear", weight, None, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
-            self.layers.append(GraphLayer(node.op_type, self.constants[inputs[1]].astype(np.float32), bias, output))
+            weight = self.constants[inputs[1]].astype(np.float32)
+            if weight.ndim == 3:
+                weight = weight[:, :, None]  # along a line, which is a map of height 1 here
+            self.layers.append(GraphLayer(node.op_type, weight, bias, output))
         elif node.op_type == "BatchNormalization":
             gamma, beta, mean, var = (self.constants[name].astype(np.float64) for name in inputs[1:5])
             epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
