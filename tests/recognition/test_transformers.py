@@ -96,7 +96,7 @@ def test_recogniser_does_what_the_one_of_transformers_does(arch: str, tmp_path: 
     theirs, x = reference(arch), torch.randn(2, 3, 48, 160)
     torch.onnx.export(theirs, (x,), str(tmp_path / "theirs.onnx"), dynamo=False, opset_version=OPSET)
     ours = load_network(FAMILY, str(tmp_path / "theirs.onnx"), arch).model.eval()
-    with torch.no_grad():
-        expected, found = theirs(x).numpy(), ours(x).numpy()
+    with torch.no_grad():  # float64: random weights amplify rounding to 2e-4
+        expected, found = (network.double()(x.double()).numpy() for network in (theirs, ours))
     assert np.ptp(expected.argmax(-1)) > 0, "an output that never changes proves nothing"
-    np.testing.assert_allclose(found, expected, atol=2e-4)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
