@@ -17,7 +17,7 @@ from ocrtune.nn.heads.nrtr import NRTRDecoder
 from ocrtune.nn.heads.sar import SARDecoder
 from ocrtune.page import Page
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
-from ocrtune.recognition.model import Guide, build_guide, build_recognizer
+from ocrtune.recognition.model import Guide, Told, build_guide, build_recognizer
 from ocrtune.recognition.network import FAMILY, with_charset
 from ocrtune.recognition.task import RecognitionTask, own_settings
 from ocrtune.runtime.load import load_recognizer
@@ -128,6 +128,17 @@ def test_guided_training_trains_both_and_exports_one(cable_pages: list[Page]) ->
     plain = RecognitionTask(recognition(), pages, pages)
     assert plain.network().guide is None
     assert set(plain.loss(plain.network().train(), plain.collate([plain.samples.sample(0, 0)]))) == {"loss"}
+
+
+def test_ctc_trains_the_backbone_unless_a_guide_does() -> None:
+    network = build_recognizer("ctc_mobilenetv1_svtr", 12).train()
+    network.guide = build_guide("ctc_mobilenetv1_svtr", network)
+    x, told = torch.randn(2, 3, 48, 64), Told(torch.tensor([[12, 1], [12, 2]]), torch.ones(2))
+    network(x, told).ctc.sum().backward()
+    assert network.head.weight.grad is not None
+    assert all(parameter.grad is None for parameter in network.backbone.parameters())
+    network(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.backbone.parameters())
 
 
 def test_guide_that_never_was_is_refused(cable_pages: list[Page]) -> None:
