@@ -52,15 +52,22 @@ def test_loss_is_the_official_one(case: str, part: str, logits: str, smoothing: 
     assert loss.item() == pytest.approx(official, rel=1e-5)
 
 
-def test_cases_that_are_one_class_are_one_token() -> None:
+@pytest.mark.parametrize("kind", [NRTRDecoder, SARDecoder])
+def test_cases_that_are_one_class_are_one_token(kind: type[NRTRDecoder] | type[SARDecoder]) -> None:
     charset = Charset(tuple("aAb1"))
-    tokens = NRTRDecoder.tokens(charset.classes)
-    answers = guide_tokens([charset.encode("A1"), charset.encode("a1")], tokens)[:, 1:]
-    logits = torch.randn(1, answers.shape[1], charset.classes + 4, generator=torch.Generator().manual_seed(0))
-    merged, same = merged_answers(logits.expand(2, -1, -1), answers, charset.case_pairs(), tokens)
-    assert torch.equal(same[0], same[1])
-    torch.testing.assert_close(merged.softmax(2).sum(2), torch.ones(2, 3))
-    assert same[0].tolist() == [charset.index("A") + 3, charset.index("1") + 3, tokens.end]
+    tokens = kind.tokens(charset.classes)
+    answers = guide_tokens([charset.encode("A1b"), charset.encode("a1")], tokens)[:, 1:]
+    count = charset.classes + (4 if kind is NRTRDecoder else 1)
+    logits = torch.randn(1, answers.shape[1], count, generator=torch.Generator().manual_seed(0)).expand(2, -1, -1)
+    merged, same = merged_answers(logits, answers, charset.case_pairs(), tokens)
+    assert merged.shape[2] == count - 1
+    probabilities, shift = logits.softmax(2), tokens.first - 1
+    either = probabilities[..., [charset.index("a") + shift, charset.index("A") + shift]].sum(2)
+    one = torch.gather(merged.softmax(2), 2, same.clamp(max=count - 2)[..., None])[..., 0]
+    torch.testing.assert_close(one[:, 0], either[:, 0])
+    others = torch.gather(probabilities, 2, answers.clamp(max=count - 1)[..., None])[..., 0]
+    torch.testing.assert_close(one[0, 1:], others[0, 1:])
+    assert same[1, -1] == tokens.pad
 
 
 @pytest.mark.parametrize("arch", ["ctc_pplcnetv4_tiny", "ctc_mobilenetv1_svtr"])
