@@ -14,7 +14,7 @@ from ocrtune.errors import ConfigError
 from ocrtune.recognition.model import RECOGNIZERS, CTCRecognizer, build_recognizer
 from ocrtune.weights.network import Network
 from ocrtune.weights.onnx_graph import graph_layers
-from ocrtune.weights.registry import charset_in_onnx
+from ocrtune.weights.registry import charset_in_onnx, published_bundle
 
 _PUBLISHED_CLASSES = 6625
 
@@ -45,7 +45,7 @@ FAMILY = RecognizerFamily()
 
 
 def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset:
-    """The characters of the classes of a network that was loaded.
+    """The characters of the classes of a network that was loaded; a head with fresh weights is made for those named.
 
     Args:
         network: the network.
@@ -58,6 +58,9 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
     classes = network.model.head.out_features
     if named is not None:
         charset = Charset.read(Path(named))
+        if network.fresh_head:
+            network.model.head = build_recognizer(network.arch, charset.classes).head
+            return charset
         if charset.classes == classes - 1:
             charset = Charset((*charset.characters, " "))  # PaddleOCR's use_space_char
         if charset.classes != classes:
@@ -69,6 +72,8 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
         return charset
     if network.bundle is not None:
         return Charset.read(network.bundle.charset)
+    if network.characters is not None:
+        return Charset.read(published_bundle(network.characters).charset)
     if network.file is not None and network.file.suffix == ".onnx":
         return charset_in_onnx(network.file, network.file)
     raise ConfigError("these weights do not say which characters their classes are", where="text.dictionary")

@@ -162,7 +162,11 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
                 hint="the file belongs to another architecture",
             )
     if len(expected) != len(found):
-        raise BundleError(f"the graph has {len(found)} weighted operators, the network {len(expected)}", where=path)
+        raise BundleError(
+            f"the graph has {len(found)} weighted operators, the network {len(expected)}",
+            where=path,
+            hint="the file belongs to another architecture",
+        )
     for layer, (_, module) in zip(layers, modules, strict=True):
         _weight(module).copy_(torch.from_numpy(layer.weight.copy()))
         bias = module.bias
