@@ -121,6 +121,7 @@ def _fetch(address: str, partial: Path, path: Path, progress: Progress) -> None:
             _transfer(address, partial, progress)
             return
         except urllib.error.HTTPError as error:
+            error.close()
             if pause is None or error.code in _GIVEN_UP:
                 raise BundleError(
                     f"the server answered {error.code} {error.reason}",
@@ -152,6 +153,7 @@ def _transfer(address: str, partial: Path, progress: Progress) -> None:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         if there and error.code == 416:  # what is there does not belong to what the server has
+            error.close()
             partial.unlink()
             raise ConnectionError("the file on the server has changed") from error
         raise
