@@ -47,6 +47,9 @@ def detector() -> State:
     return dict(generated_state(load_json("models/v4_mobile_det.json")))
 
 
+FAMILIES: tuple[Family[Any], ...] = (DETECTORS, RECOGNIZERS, CLASSIFIERS)
+
+
 def write(path: Path, content: object, protocol: int = 4) -> Path:
     with path.open("wb") as file:
         pickle.dump(content, file, protocol=protocol)
@@ -232,6 +235,7 @@ def test_backbone_alone_is_loaded_only_when_that_was_asked_for(tmp_path: Path, d
         assert network.model.head.thresh is not None, "all branches are fresh, none is dropped"
         name = "backbone.conv1.conv.weight"
         assert torch.equal(network.model.state_dict()[name], torch.from_numpy(detector[name]))
+    assert network.report is not None
     assert set(network.report.ignored) == {"backbone.fc.weight", "backbone.last_conv.weight"}
     assert all("only a part of the weights" in line for line in told)
     assert len(told) == 2
@@ -286,16 +290,11 @@ def test_guide_of_official_training_is_ignored_with_the_reason(tmp_path: Path) -
 def test_only_one_network_fits(tmp_path: Path, family: Family[Any], model: str) -> None:
     path = write(tmp_path / "weights.pdparams", generated_state(load_json(f"models/{model}.json")))
     file = read_tensors(Source(path))
-    fits = {
-        name
-        for each in (DETECTORS, RECOGNIZERS, CLASSIFIERS)
-        for name, r in tensor_fits(each, file).items()
-        if r.complete
-    }
+    fits = {name for each in FAMILIES for name, r in tensor_fits(each, file).items() if r.complete}
     assert fits == {("db" if family is DETECTORS else "ctc") + "_pplcnetv4_small"}
 
 
-@pytest.mark.parametrize("family", [DETECTORS, RECOGNIZERS, CLASSIFIERS], ids=lambda family: family.task)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.task)
 def test_every_network_fits_its_own_tensors_in_both_forms_and_no_other(family: Family[Any]) -> None:
     """Which network a file belongs to is found out without making weights, so every one has to stand that."""
     from ocrtune.weights.files import NamedTensors

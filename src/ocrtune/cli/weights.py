@@ -43,10 +43,23 @@ def list_weights(
     output = Output(json)
     if kind not in ("", *_KINDS):
         raise UsageError(f"'{kind}' is no kind of weights", where="--kind", expected=", ".join(_KINDS))
+    here = {name: in_cache(name) for name in (*PIPELINES, *WEIGHTS)}
+    shown = [weights for weights in WEIGHTS.values() if kind in ("", weights.kind)]
+    pipelines = PIPELINES if kind in ("", "onnx") else {}
+    if pipelines:
+        rows = [(name, " + ".join(parts), _yes(here[name])) for name, parts in pipelines.items()]
+        output.table("pipelines", ("name", "models", "here"), rows)
+    for each, title in _KINDS.items():
+        chosen = [weights for weights in shown if weights.kind == each]
+        if chosen:
+            output.table(
+                f"{each}: {title}",
+                ("name", "task", "network", "MB", "licence", "here"),
+                [(w.name, task_of(w.arch), w.arch, w.megabytes or "", LICENCE, _yes(here[w.name])) for w in chosen],
+            )
     entries: list[dict[str, object]] = [
-        {"name": name, "task": "ocr", "kind": "onnx", "parts": list(parts), "cached": in_cache(name)}
-        for name, parts in PIPELINES.items()
-        if kind in ("", "onnx")
+        {"name": name, "task": "ocr", "kind": "onnx", "parts": list(parts), "cached": here[name]}
+        for name, parts in pipelines.items()
     ]
     entries += [
         {
@@ -58,28 +71,16 @@ def list_weights(
             "sha256": weights.sha256,
             "megabytes": weights.megabytes,
             "licence": LICENCE,
-            "cached": in_cache(weights.name),
+            "cached": here[weights.name],
         }
-        for weights in WEIGHTS.values()
-        if kind in ("", weights.kind)
+        for weights in shown
     ]
-    for each, title in _KINDS.items():
-        chosen = [entry for entry in entries if entry["kind"] == each]
-        if chosen:
-            rows = [
-                (
-                    entry["name"],
-                    entry["task"],
-                    entry.get("arch", " + ".join(map(str, entry.get("parts", ())))),  # type: ignore[call-overload]
-                    entry.get("megabytes") or "",
-                    entry.get("licence", ""),
-                    "yes" if entry["cached"] else "no",
-                )
-                for entry in chosen
-            ]
-            output.table(f"{each}: {title}", ("name", "task", "network", "MB", "licence", "here"), rows)
     output.result({"weights": entries})
     output.next(f"ocrtune weights get {entries[0]['name']}")
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 @app.command("get", epilog="Example:\n\nocrtune weights get ppocrv4-mobile ppocrv6-small-rec")

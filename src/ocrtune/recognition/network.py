@@ -76,7 +76,11 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
         return Charset.read(published_bundle(network.characters).charset)
     if network.file is not None and network.file.suffix == ".onnx":
         return charset_in_onnx(network.file, network.file)
-    raise ConfigError("these weights do not say which characters their classes are", where="text.dictionary")
+    raise ConfigError(
+        "these weights do not say which characters their classes are",
+        where="text.dictionary",
+        hint="name a file with one character a line as text.dictionary, or --dictionary on the command line",
+    )
 
 
 @torch.no_grad()

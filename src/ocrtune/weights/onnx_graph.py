@@ -93,6 +93,14 @@ class _Reader:
         elif node.op_type == "MatMul" and inputs[1] in self.constants:
             weight = np.ascontiguousarray(self.constants[inputs[1]].astype(np.float32).T)
             self.layers.append(GraphLayer("Linear", weight, None, output))
+        elif node.op_type == "Gemm" and inputs[1] in self.constants:
+            weight = self.constants[inputs[1]].astype(np.float32)
+            transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
+            self.layers.append(GraphLayer("Linear", weight if transposed else weight.T.copy(), bias, output))
+        elif node.op_type == "LayerNormalization":
+            weight, bias = (self.constants[name].astype(np.float32) for name in inputs[1:3])
+            self.layers.append(GraphLayer("LayerNorm", weight, bias, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
             self.layers.append(GraphLayer(node.op_type, self.constants[inputs[1]].astype(np.float32), bias, output))
@@ -110,7 +118,11 @@ class _Reader:
             return
         source = next(name for name in inputs if name != constant)
         value = self.constants[constant].astype(np.float32)
-        if kind == "Mul" and value.ndim == 1:
+        if kind == "Mul" and value.size == 1 and source in self.scaled:
+            # torch writes scale * x + bias with a further factor, 1, between them
+            source, scale = self.scaled.pop(source)
+            self.scaled[output] = (source, scale * value.reshape(-1))
+        elif kind == "Mul" and value.ndim == 1:
             self.scaled[output] = (source, value)
         elif kind == "Add" and source in self.scaled and value.shape == self.scaled[source][1].shape:
             source, scale = self.scaled.pop(source)

@@ -34,6 +34,11 @@ _RENAMES = (
     (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
 )
 # what numpy arrays need when they are unpickled, by the names of numpy 1 and 2, and nothing else
+_ARRAY_FUNCTIONS: tuple[tuple[str, str, Any], ...] = (
+    ("multiarray", "_reconstruct", np.empty(0).__reduce__()[0]),
+    ("multiarray", "scalar", np.float32(0).__reduce__()[0]),
+    ("numeric", "_frombuffer", np.empty(0).__reduce_ex__(5)[0]),
+)
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): lambda text, encoding: _as_bytes(text, encoding),
@@ -42,11 +47,7 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     **{
         (f"numpy.{core}.{module}", name): function
         for core in ("core", "_core")
-        for module, name, function in (
-            ("multiarray", "_reconstruct", np.empty(0).__reduce__()[0]),
-            ("multiarray", "scalar", np.float32(0).__reduce__()[0]),
-            ("numeric", "_frombuffer", np.empty(0).__reduce_ex__(5)[0]),
-        )
+        for module, name, function in _ARRAY_FUNCTIONS
     },
 }
 

@@ -151,7 +151,7 @@ def charset_in_onnx(model: Path | bytes, where: object) -> Charset:
             "the ONNX file does not say which characters its classes are",
             where=where,
             expected="metadata 'character', one character a line",
-            hint="name the dictionary as text.dictionary",
+            hint="name the dictionary as text.dictionary, or --dictionary on the command line",
         )
     return Charset((*Charset.parse(text, where).characters, " "))
 

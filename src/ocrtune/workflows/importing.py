@@ -37,7 +37,7 @@ from ocrtune.weights.network import (
     one_of,
     tensor_fits,
 )
-from ocrtune.weights.registry import WEIGHTS
+from ocrtune.weights.published import WEIGHTS
 from ocrtune.weights.report import LoadReport
 
 _FAMILIES: tuple[Family[Any], ...] = (DETECTORS, RECOGNIZERS, CLASSIFIERS)
