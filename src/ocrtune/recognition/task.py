@@ -18,7 +18,7 @@ from ocrtune.nn.engine import TorchTextEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
-from ocrtune.recognition.loss import columns_needed, ctc_loss, merged_cases
+from ocrtune.recognition.loss import columns_needed, ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
 from ocrtune.recognition.model import CTCRecognizer
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
@@ -185,10 +185,8 @@ class RecognitionTask:
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device
-        logits, labels = network(normalised(batch, self.preprocess, device)), batch.labels
-        if self._cases:
-            logits, labels = merged_cases(logits, labels, self._cases)
-        return {"loss": ctc_loss(logits, labels)}
+        logits = network(normalised(batch, self.preprocess, device))
+        return {"loss": ctc_loss(logits, batch.labels, cases=self._cases)}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         score = score_lines(self.read(network), self.policy)

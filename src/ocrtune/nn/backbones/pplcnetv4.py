@@ -115,6 +115,16 @@ class PPLCNetV4Det(nn.Module):
         return maps
 
 
+def pplcnetv4_det_tiny() -> PPLCNetV4Det:
+    """The backbone of the PP-OCRv6 tiny detector."""
+    return PPLCNetV4Det(stem=16, channels=(32, 48, 64, 160), depths=(2, 3, 5, 3))
+
+
+def pplcnetv4_det_medium() -> PPLCNetV4Det:
+    """The backbone of the PP-OCRv6 medium detector."""
+    return PPLCNetV4Det(stem=64, channels=(128, 256, 512, 896), depths=(2, 3, 5, 3))
+
+
 def pplcnetv4_det_small() -> PPLCNetV4Det:
     """The backbone of the PP-OCRv6 small detector."""
     return PPLCNetV4Det(stem=24, channels=(48, 96, 192, 384), depths=(2, 3, 5, 3))
