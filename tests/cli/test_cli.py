@@ -189,6 +189,11 @@ def test_config_weights_and_doctor() -> None:
     fails(2, "config", "check", ROOT / "configs" / "detection.yaml", "optimizer.lrr=1", says="optimizer.lr")
     names = {entry["name"] for entry in json.loads(ocrtune("weights", "list", "--json").stdout)["weights"]}
     assert BASE in names
+    training = json.loads(ocrtune("weights", "list", "--kind", "training", "--json").stdout)["weights"]
+    assert {entry["kind"] for entry in training} == {"training"}
+    assert {"ppocrv2.0-server-det-train", "ppocrv6-medium-rec-train"} <= {entry["name"] for entry in training}
+    fails(2, "weights", "list", "--kind", "pickles", says="onnx, training, backbone")
+    fails(2, "weights", "get", "ppocrv9-mobile", says="no published model")
     assert json.loads(ocrtune("doctor", "--json").stdout)["missing_extras"] == []
 
 

@@ -29,7 +29,8 @@ _PACKAGES = {
 def command(json: Json = False) -> None:
     """Show what is installed, what works and what is missing."""
     from ocrtune.runtime.engines import available_cores
-    from ocrtune.weights.registry import NAMES, cache_dir
+    from ocrtune.weights.cache import cache_dir
+    from ocrtune.weights.registry import NAMES
 
     output = Output(json)
     rows: list[tuple[str, str, str]] = []

@@ -70,7 +70,9 @@ class DetectionTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
+        self._start = load_network(
+            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+        )
         self._val = list(val)
         page_size = config.input.page_size
         if page_size == "auto":

@@ -63,6 +63,7 @@ def write_recognition_bundle(
     policy: TextPolicy,
     val: Sequence[Page],
     provenance: Mapping[str, Any],
+    thresholds: RecognitionThresholds | None = None,
 ) -> Bundle:
     """Export a recogniser through the gate, fit its confidence, and write its bundle.
 
@@ -75,6 +76,7 @@ def write_recognition_bundle(
         policy: how lines are compared, for the confidence.
         val: labelled lines that were not trained on, for the gate and the confidence.
         provenance: for the manifest; versions and the gate's figures are added.
+        thresholds: how it is decoded; None fits that to ``val``.
 
     Raises:
         GateError: the exported file does not do the same as the network; nothing is written.
@@ -82,14 +84,14 @@ def write_recognition_bundle(
     RECOGNIZERS.drop_training_branches(model)
     folded = inference_form(RECOGNIZERS, model)
     content = line_model_onnx(folded, torch.zeros(1, 3, preprocess.height, 64), columns=True)
-    thresholds = RecognitionThresholds()
-    before = TextRecognizer(TorchTextEngine(folded), preprocess, charset, thresholds)
-    after = TextRecognizer(OnnxTextEngine(content), preprocess, charset, thresholds)
+    plain = RecognitionThresholds()
+    before = TextRecognizer(TorchTextEngine(folded), preprocess, charset, plain)
+    after = TextRecognizer(OnnxTextEngine(content), preprocess, charset, plain)
     crops = list(itertools.islice(_crops(val), GATE_LINES))
     pairs = list(zip(before.read(crops), after.read(crops), strict=True))
     difference = max((abs(a.confidence - b.confidence) for a, b in pairs if a.text == b.text), default=0.0)
     gate = _checked(len(crops), difference, sum(a.text == b.text for a, b in pairs) / max(len(pairs), 1))
-    fitted = calibrate_reading(after, val, policy)
+    fitted = calibrate_reading(after, val, policy) if thresholds is None else thresholds
     manifest = Manifest(
         task="recognition",
         arch=arch,

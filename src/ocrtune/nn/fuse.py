@@ -6,6 +6,7 @@ Source: Ding et al., "RepVGG" (2021), section 3.3. A module that can be replaced
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import TypeVar
 
 import torch
@@ -23,6 +24,39 @@ def deployed(model: _M) -> _M:
     copied = copy.deepcopy(model).eval()
     _replace(copied)
     return copied
+
+
+def deployed_like(model: _M, names: Collection[str]) -> tuple[_M, int]:
+    """The network in the form that a file's tensors are in: modules are replaced where the file has them folded.
+
+    Args:
+        model: the network in its training form; it is changed.
+        names: the file's tensors under the network's names.
+
+    Returns:
+        the network, and how many modules were replaced.
+    """
+    return model, _replace_where_folded(model, "", names)
+
+
+def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str]) -> int:
+    replaced = 0
+    for name, child in module.named_children():
+        path = f"{prefix}{name}."
+        fuse = getattr(child, "fused", None)
+        if callable(fuse) and not _any_of(child, path, names):
+            replacement = fuse()
+            _replace(replacement)
+            if _any_of(replacement, path, names):
+                setattr(module, name, replacement)
+                replaced += 1
+                continue
+        replaced += _replace_where_folded(child, path, names)
+    return replaced
+
+
+def _any_of(module: nn.Module, prefix: str, names: Collection[str]) -> bool:
+    return any(prefix + key in names for key in module.state_dict())
 
 
 def _replace(module: nn.Module) -> None:

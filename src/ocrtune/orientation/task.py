@@ -22,25 +22,12 @@ from ocrtune.orientation.samples import Batch, OrientationSamples, Sample, augme
 from ocrtune.page import Page
 from ocrtune.runtime.load import orientation_settings
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
-from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.task import Evaluation
+from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
 _SPREAD_SAMPLES = 32
 _LR_FACTOR = 0.5
-_PREPROCESS = {  # of fresh weights
-    "cls_mobilenetv3_x0_35": LinePreprocess(min_width=192, max_width=192),
-    "cls_pplcnet_x0_25": LinePreprocess(
-        height=80,
-        min_width=160,
-        max_width=160,
-        fit="stretch",
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-        channels="rgb",
-    ),
-}
-_PREPROCESS["cls_pplcnet_x1_0"] = _PREPROCESS["cls_pplcnet_x0_25"]
 
 
 class OrientationTask:
@@ -71,9 +58,11 @@ class OrientationTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
+        self._start = load_network(
+            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+        )
         bundle = self._start.bundle
-        self.preprocess = _PREPROCESS[self._start.arch] if bundle is None else orientation_settings(bundle)[0]
+        self.preprocess = line_preprocess(self._start.arch) if bundle is None else orientation_settings(bundle)[0]
         self._val = spread_sample(val, MAX_FIT_LINES)
         lines = [page.with_regions([r]) for page in train for r in page.regions if tells_direction(r)]
         if not lines:

@@ -14,7 +14,7 @@ from ocrtune.errors import ConfigError
 from ocrtune.recognition.model import RECOGNIZERS, CTCRecognizer, build_guide, build_recognizer
 from ocrtune.weights.network import Network
 from ocrtune.weights.onnx_graph import graph_layers
-from ocrtune.weights.registry import charset_in_onnx
+from ocrtune.weights.registry import charset_in_onnx, published_bundle
 
 _PUBLISHED_CLASSES = 6625
 _GUIDE = "guide."
@@ -49,7 +49,7 @@ FAMILY = RecognizerFamily()
 
 
 def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset:
-    """The characters of the classes of a network that was loaded.
+    """The characters of the classes of a network that was loaded; a head with fresh weights is made for those named.
 
     Args:
         network: the network.
@@ -62,6 +62,9 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
     classes = network.model.head.out_features
     if named is not None:
         charset = Charset.read(Path(named))
+        if network.fresh_head:
+            network.model.head = build_recognizer(network.arch, charset.classes).head
+            return charset
         if charset.classes == classes - 1:
             charset = Charset((*charset.characters, " "))  # PaddleOCR's use_space_char
         if charset.classes != classes:
@@ -73,9 +76,15 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
         return charset
     if network.bundle is not None:
         return Charset.read(network.bundle.charset)
+    if network.characters is not None:
+        return Charset.read(published_bundle(network.characters).charset)
     if network.file is not None and network.file.suffix == ".onnx":
         return charset_in_onnx(network.file, network.file)
-    raise ConfigError("these weights do not say which characters their classes are", where="text.dictionary")
+    raise ConfigError(
+        "these weights do not say which characters their classes are",
+        where="text.dictionary",
+        hint="name a file with one character a line as text.dictionary, or --dictionary on the command line",
+    )
 
 
 @torch.no_grad()

@@ -114,7 +114,9 @@ class RecognitionTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(FAMILY, config.model.pretrained, config.model.arch, config.model.form)
+        self._start = load_network(
+            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+        )
         self._guide = _chosen_guide(self._start, config.model.guide, config.trainer.seed)
         self._start_charset = start_charset(self._start, config.text.dictionary)
         self._val = spread_sample(val, MAX_FIT_LINES)

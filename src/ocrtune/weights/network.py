@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ocrtune.bundle import Bundle, TaskName, sha256
 from ocrtune.errors import BundleError, ConfigError
-from ocrtune.nn.fuse import deployed
-from ocrtune.weights.download import download, is_url
+from ocrtune.nn.fuse import deployed, deployed_like
+from ocrtune.weights.download import Tell, quiet
+from ocrtune.weights.files import NamedTensors, Source, find_source, read_tensors
 from ocrtune.weights.onnx_graph import load_graph_weights
-from ocrtune.weights.paddle import read_pdparams, to_torch
-from ocrtune.weights.registry import NAMES, resolve_part
+from ocrtune.weights.registry import resolve_part
+from ocrtune.weights.report import LoadReport, MisfitError, compare
 
 Form = Literal["deployed", "training"]
 M = TypeVar("M", bound=nn.Module)
@@ -78,6 +78,8 @@ class Network(Generic[M]):
         provenance: where the weights come from, for the bundle.
         bundle: the bundle that they come from, whose settings are taken over; None for a plain weight file.
         file: the weight file that they come from; None for a bundle or fresh weights.
+        report: which of that file's tensors were loaded; None for a bundle, an ONNX file or fresh weights.
+        characters: the registered recogniser with the same characters, for a registered weight file.
     """
 
     model: M
@@ -86,20 +88,38 @@ class Network(Generic[M]):
     provenance: dict[str, Any]
     bundle: Bundle | None = None
     file: Path | None = None
+    report: LoadReport | None = None
+    characters: str | None = None
+
+    @property
+    def fresh_head(self) -> bool:
+        """Whether the last layers hold fresh weights."""
+        if self.bundle is not None or (self.file is not None and self.report is None):
+            return False
+        return self.report is None or not any(name.startswith("head.") for name in self.report.loaded)
 
 
-def load_network(family: Family[M], pretrained: str | None, arch: str = "auto", form: str = "auto") -> Network[M]:
+def load_network(
+    family: Family[M],
+    pretrained: str | None,
+    arch: str = "auto",
+    form: str = "auto",
+    partial: bool = False,
+    tell: Tell = quiet,
+) -> Network[M]:
     """Build a network and fill it.
 
     Args:
         family: the networks of the task.
-        pretrained: bundle, run, registered name, or path or web address (``#sha256=...`` behind it is checked) of a
-            ``.onnx``, ``.pdparams``, ``.safetensors`` or ``.pth`` file; None for fresh weights in training form.
+        pretrained: bundle, run, registered name, or a weight file (see `ocrtune.weights.files.find_source`); None for
+            fresh weights in training form.
         arch: one of the family's names; ``auto`` finds the one that the weights fit.
         form: ``deployed`` or ``training``; ``auto`` takes the form of the weights. Folded weights cannot be unfolded.
+        partial: load what fits and leave the rest fresh, for backbone-only files and changed last layers.
+        tell: takes one line about a download, and about what a partial load left fresh.
 
     Raises:
-        BundleError: the weights are missing, damaged or do not fit; a partial load is always an error.
+        BundleError: the weights are missing, damaged, or do not fit and ``partial`` was not asked for.
         ConfigError: the architecture is unknown or has to be named.
     """
     if pretrained is None:
@@ -108,12 +128,13 @@ def load_network(family: Family[M], pretrained: str | None, arch: str = "auto", 
                 "fresh weights need a network", where="model.arch", expected=", ".join(sorted(family.names))
             )
         return _in_form(Network(family.build(arch, None), arch, "training", {"name": "fresh weights"}), form)
-    path = download(pretrained) if is_url(pretrained) else Path(pretrained)
-    if path.is_file():
-        return _in_form(_from_file(family, path, arch), form)
-    if path.suffix in (".onnx", ".pdparams", ".safetensors", ".pth") and pretrained not in NAMES:
-        raise BundleError("the weight file does not exist", where=path)
-    return _in_form(_from_bundle(family, resolve_part(pretrained, family.task), arch), form)
+    source = find_source(pretrained, tell)
+    if source is None:
+        return _in_form(_from_bundle(family, resolve_part(pretrained, family.task), arch), form)
+    network = _from_file(family, source, arch, partial)
+    if network.report is not None and not network.report.complete:
+        tell(f"only a part of the weights was loaded from {source.path.name}: {network.report.summary()}")
+    return _in_form(network, form)
 
 
 def _from_bundle(family: Family[M], bundle: Bundle, arch: str) -> Network[M]:
@@ -130,7 +151,7 @@ def _from_bundle(family: Family[M], bundle: Bundle, arch: str) -> Network[M]:
     }
     if bundle.weights is None:
         return Network(_from_onnx(family, bundle.onnx, manifest.arch), manifest.arch, "deployed", provenance, bundle)
-    tensors = _safetensors(bundle.weights)
+    tensors = load_file(bundle.weights)
     model = family.build(manifest.arch, tensors)
     if manifest.form == "deployed":
         model = deployed(model)
@@ -138,51 +159,97 @@ def _from_bundle(family: Family[M], bundle: Bundle, arch: str) -> Network[M]:
     return Network(model, manifest.arch, manifest.form, provenance, bundle)
 
 
-def _from_file(family: Family[M], path: Path, arch: str) -> Network[M]:
-    provenance = {"name": path.name, "sha256": sha256(path)}
-    candidates = [arch] if arch != "auto" else list(family.names)
-    errors: list[str] = []
-    for name in candidates:
+def _from_file(family: Family[M], source: Source, arch: str, partial: bool) -> Network[M]:
+    path = source.path
+    name = path.parent.name if path.name == "model.safetensors" else path.name
+    provenance: dict[str, Any] = {"name": name, "sha256": sha256(path)}
+    if path.suffix == ".onnx":
+        chosen = arch if arch != "auto" else one_of(graph_fits(family, path), path)
+        return Network(_from_onnx(family, path, chosen), chosen, "deployed", provenance, file=path)
+    file = read_tensors(source)
+    if file.part is not None:
+        provenance["part"] = file.part
+    chosen = arch if arch != "auto" else one_of(chosen_fits(tensor_fits(family, file), path, partial), path)
+    model, tensors, folded, report = _prepared(family, file, chosen)
+    if not report.complete:
+        if not partial or not report.loaded:
+            raise MisfitError(report, path)
+        provenance["load"] = report.as_dict()
+    _copy(model, tensors, report)
+    if folded:
+        model = deployed(model)
+    form: Form = "deployed" if folded else "training"
+    return Network(model, chosen, form, provenance, file=path, report=report, characters=source.characters)
+
+
+def _prepared(family: Family[M], file: NamedTensors, arch: str) -> tuple[M, dict[str, Tensor], bool, LoadReport]:
+    """A network in the form of a file's tensors, those tensors in its layouts, whether they are folded, how they fit."""
+    model = family.build(arch, file.tensors)
+    tensors = file.for_network(model)
+    model, folded = deployed_like(model, tensors)
+    if any(not name.startswith("backbone.") for name in tensors):
+        _drop_absent_branches(family, model, tensors)
+    return model, tensors, folded > 0, compare(model.state_dict(), tensors, family.is_training_branch)
+
+
+def tensor_fits(family: Family[M], file: NamedTensors) -> dict[str, LoadReport]:
+    """How a file's tensors fit each network of a family; no weights are made for that."""
+    with torch.device("meta"):
+        return {name: _prepared(family, file, name)[-1] for name in family.names}
+
+
+def graph_fits(family: Family[M], path: Path) -> list[str]:
+    """The networks of a family whose operators are those of an ONNX file.
+
+    Raises:
+        BundleError: the file is no ONNX model.
+    """
+    found = []
+    for name in family.names:
         try:
-            if path.suffix == ".onnx":
-                return Network(_from_onnx(family, path, name), name, "deployed", provenance, file=path)
-            tensors = _file_tensors(path, name, family)
-            model = family.build(name, tensors)
-            folded = not any(key.endswith("running_var") for key in tensors)
-            if folded:
-                model = deployed(model)
-            fill(family, model, tensors, path)
-            return Network(model, name, "deployed" if folded else "training", provenance, file=path)
+            _from_onnx(family, path, name)
         except BundleError as error:
-            if len(candidates) == 1 or "architecture" not in (error.hint or ""):
+            if "architecture" not in (error.hint or ""):
                 raise
-            errors.append(f"{name}: {error.what}")
-    raise BundleError("the weights fit none of the known networks: " + "; ".join(errors), where=path)
+        else:
+            found.append(name)
+    return found
 
 
-def _file_tensors(path: Path, arch: str, family: Family[M]) -> dict[str, Tensor]:
-    if path.suffix == ".pdparams":
-        return to_torch(read_pdparams(path), family.build(arch, None))
-    if path.suffix == ".safetensors":
-        return _safetensors(path)
-    if path.suffix in (".pth", ".pt"):
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises pickle, zip and runtime errors alike
-            raise BundleError(f"the file is no plain tensor file: {str(error).splitlines()[0]}", where=path) from error
-        if isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values()):
-            return dict(content)
-        raise BundleError("the file holds more than named tensors", where=path)
-    raise BundleError(
-        f"'{path.suffix}' is no known weight format", where=path, expected=".onnx, .pdparams, .safetensors or .pth"
-    )
+def chosen_fits(reports: Mapping[str, LoadReport], where: Path, partial: bool) -> list[str]:
+    """The networks that a file's tensors fit; with ``partial`` those whose backbone it fills, where none fits wholly.
+
+    Raises:
+        MisfitError: there is none.
+    """
+    complete = [name for name, report in reports.items() if report.complete]
+    if complete:
+        return complete
+    backbones = [name for name, report in reports.items() if report.whole_backbone]
+    if partial and backbones:
+        most = max(len(reports[name].loaded) for name in backbones)
+        return [name for name in backbones if len(reports[name].loaded) == most]
+    closest = max(reports, key=lambda name: len(reports[name].loaded))
+    raise MisfitError(reports[closest], where, f"the weights fit none of the known networks; closest is {closest}: ")
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise BundleError(f"the file is no valid safetensors file: {error}", where=path) from error
+def one_of(fits: Sequence[str], where: Path) -> str:
+    """The only network that fits.
+
+    Raises:
+        BundleError: none does.
+        ConfigError: several do.
+    """
+    if not fits:
+        raise BundleError("the weights fit none of the known networks", where=where)
+    if len(fits) > 1:
+        raise ConfigError(
+            f"the weights fit {len(fits)} networks alike",
+            where=where,
+            expected=f"one of {', '.join(fits)}",
+            hint="name it: --arch, or model.arch",
+        )
+    return fits[0]
 
 
 def _from_onnx(family: Family[M], path: Path, arch: str) -> M:
@@ -199,30 +266,23 @@ def fill(family: Family[M], model: M, tensors: Mapping[str, Tensor], where: Path
     left out.
 
     Raises:
-        BundleError: names or shapes differ; the first few are listed.
+        MisfitError: names or shapes differ.
     """
+    _drop_absent_branches(family, model, tensors)
+    report = compare(model.state_dict(), tensors, family.is_training_branch)
+    if not report.complete:
+        raise MisfitError(report, where)
+    _copy(model, tensors, report)
+
+
+def _drop_absent_branches(family: Family[M], model: M, tensors: Mapping[str, Tensor]) -> None:
     if not any(family.is_training_branch(name) for name in tensors):
         family.drop_training_branches(model)
+
+
+def _copy(model: nn.Module, tensors: Mapping[str, Tensor], report: LoadReport) -> None:
     own = model.state_dict()
-    missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in tensors if name not in own and not family.is_training_branch(name)]
-    mismatched = [
-        f"{name} {list(tensors[name].shape)} instead of {list(own[name].shape)}"
-        for name in own
-        if name in tensors and tensors[name].shape != own[name].shape
-    ]
-    if missing or unexpected or mismatched:
-        raise BundleError(
-            f"the weights do not fit: {len(missing)} tensors missing ({_some(missing)}), "
-            f"{len(unexpected)} unexpected ({_some(unexpected)}), {len(mismatched)} of another shape ({_some(mismatched)})",
-            where=where,
-            hint="the file belongs to another architecture",
-        )
-    model.load_state_dict({name: tensors[name].to(own[name].dtype) for name in own if name in tensors}, strict=False)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") if names else "none"
+    model.load_state_dict({name: tensors[name].to(own[name].dtype) for name in report.loaded}, strict=False)
 
 
 def _in_form(network: Network[M], form: str) -> Network[M]:

