@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def show_import(imported: Imported, file: Path, output: Output) -> None:
     output.table(
         "mapped",
         ("PaddleOCR", "value", "here", "value", "note"),
-        [(row.key, row.value, row.ours, row.our_value, row.note) for row in imported.mapped],
+        [(row.key, _shown(row.value), row.ours, _shown(row.our_value), row.note) for row in imported.mapped],
     )
     told = (
         ("without meaning here", imported.meaningless),
@@ -50,9 +51,16 @@ def show_import(imported: Imported, file: Path, output: Output) -> None:
     )
     for title, rows in told:
         if rows:
-            output.table(title, ("PaddleOCR", "value", "why"), [(row.key, row.value, row.reason) for row in rows])
+            output.table(
+                title, ("PaddleOCR", "value", "why"), [(row.key, _shown(row.value), row.reason) for row in rows]
+            )
     output.table(
         "proposals: choices that bite",
         ("here", "PaddleOCR's", "ours", "written", "why"),
-        [(row.ours, row.theirs, row.proposed, row.written, row.why) for row in imported.proposals],
+        [(row.ours, _shown(row.theirs), _shown(row.proposed), row.written, row.why) for row in imported.proposals],
     )
+
+
+def _shown(value: object) -> str:
+    """A value as a configuration file has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -62,7 +62,7 @@ class Imported:
         Args:
             heading: lines of the comment on top.
         """
-        comment = "".join(f"# {line}\n" for line in heading)
+        comment = "".join(f"# {line}".rstrip() + "\n" for line in heading)
         return comment + yaml.safe_dump(self.values, sort_keys=False, allow_unicode=True)
 
 

@@ -23,7 +23,8 @@ class Known:
         name: PaddleOCR's.
         task: what it does.
         parts: what its description says, where that is not in `_DEFAULTS`.
-        batch: samples in one step of the official training, over all its cards; None where nobody says.
+        batch: samples in one step of the official training, over all its cards (lines: at a height of 48 pixels where the
+            height changes); None where nobody says.
         height: of the lines that it reads, in pixels.
         published: registered name of its published weights, if there is one.
         dictionary: file name of the characters that these were trained with.
@@ -235,13 +236,13 @@ KNOWN = (
         published="ppocrv4-mobile-rec",
         dictionary=_V1_KEYS,
     ),
-    Known("ctc_pphgnet_server", "PP-OCRv4 server", "recognition", {**_SVTR, "Backbone.name": "PPHGNet_small"}, 1024),
+    Known("ctc_pphgnet_server", "PP-OCRv4 server", "recognition", {**_SVTR, "Backbone.name": "PPHGNet_small"}, 680),
     Known(
         "ctc_pphgnetv2_server",
         "PP-OCRv5 server",
         "recognition",
         {**_SVTR, "Backbone.name": "PPHGNetV2_B4", "Backbone.text_rec": True},
-        1024,
+        680,
     ),
     Known(
         "ctc_svtr_large",
@@ -279,7 +280,7 @@ KNOWN = (
             "Neck.name": "reshape",
             "Head.mid_channels": 80,
         },
-        1024,
+        680,
     ),
     Known(
         "ctc_pplcnetv4_small",
@@ -294,7 +295,7 @@ KNOWN = (
             "Neck.depth": 2,
             "Neck.mlp_ratio": 2.0,
         },
-        1024,
+        680,
         published="ppocrv6-small-rec",
         dictionary=_V6_KEYS,
     ),
@@ -311,7 +312,7 @@ KNOWN = (
             "Neck.depth": 2,
             "Neck.mlp_ratio": 4.0,
         },
-        1024,
+        680,
     ),
     Known(
         "cls_mobilenetv3_x0_35",

@@ -21,10 +21,19 @@ def import_optimizer(ledger: Ledger, task: str, known: Known, num_gpus: int) -> 
     if ours is None:
         ledger.refuse("Optimizer.name", "there are AdamW, Adam and SGD with momentum; Adam is taken")
     ledger.map("Optimizer.name", "optimizer.type", ours or "Adam")
-    adam = "0.9 and 0.99 here: runs are short, and 0.999 would remember their start to the end"
-    for key in ("beta1", "beta2"):
-        ledger.refuse(f"Optimizer.{key}", f"Adam's memory is {adam}")
-    ledger.skip("Optimizer.epsilon", "1e-8, as in PaddleOCR")
+    for key, usual, why in (
+        ("beta1", 0.9, "Adam's first memory is 0.9 here"),
+        (
+            "beta2",
+            0.99,
+            "Adam's second memory is 0.99 here: runs are short, 0.999 would remember their start to the end",
+        ),
+        ("epsilon", 1e-8, "1e-8 here"),
+    ):
+        if ledger.number(f"Optimizer.{key}", usual) == usual:
+            ledger.skip(f"Optimizer.{key}", "the same here")
+        else:
+            ledger.refuse(f"Optimizer.{key}", why)
     if ledger.number("Optimizer.momentum", 0.9) == 0.9:
         ledger.note("Optimizer.momentum", "optimizer.type", ours or "Adam", "momentum 0.9, Nesterov's")
     else:

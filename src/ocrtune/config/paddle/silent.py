@@ -98,7 +98,8 @@ def skip_silent(ledger: Ledger) -> None:
     """Everything else that has no meaning here."""
     for key, reason in _SILENT.items():
         ledger.skip(key, reason)
-    if ledger.text("PostProcess.box_type", "quad") == "quad":
-        ledger.skip("PostProcess.box_type", "rectangles, as here")
-    for key in ("box_type", "score_mode", "use_dilation", "max_candidates"):
-        ledger.refuse(f"PostProcess.{key}", "a new bundle has its default; set it under thresholds in bundle.yaml")
+    for key, usual in (("box_type", "quad"), ("score_mode", "fast"), ("use_dilation", False), ("max_candidates", 1000)):
+        if ledger.get(f"PostProcess.{key}", usual) == usual:
+            ledger.skip(f"PostProcess.{key}", "the default here as well")
+        else:
+            ledger.refuse(f"PostProcess.{key}", "a new bundle has its default; set it under thresholds in bundle.yaml")
