@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -352,6 +353,29 @@ def test_every_leaf_of_anything_is_accounted_for_once(tree: dict[Any, Any], sect
     except ConfigError:
         return  # a value that cannot be used, in a key that means something
     assert accounted(result) == sorted(keys)
+
+
+WEIRD = (None, "abc", -1, 0, 10**9, [], {}, [1], {"a": 1}, True, "1e-6", [[1]], [{"b": 2}], [0, 1, 2], "", float("inf"))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from([DET, REC, "cls_mv3", "PP-OCRv4_det_cml"]), st.randoms(use_true_random=False))
+def test_any_value_anywhere_is_taken_refused_or_named_as_an_error(name: str, random: Random) -> None:
+    values = official(name)
+    node: Any = values
+    while True:
+        key = random.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        if not (isinstance(node[key], (dict, list)) and node[key]) or random.random() < 0.1:
+            break
+        node = node[key]
+    node[key] = random.choice(WEIRD)
+    text = as_yaml(values)
+    try:
+        result = import_paddle(text, "theirs.yml")
+    except ConfigError as error:
+        assert "theirs.yml" in str(error.where)  # noqa: PT017
+    else:
+        assert accounted(result) == sorted(key for key, _ in leaves(yaml.safe_load(text)))
 
 
 def test_choices_that_bite_are_told_with_both_values() -> None:

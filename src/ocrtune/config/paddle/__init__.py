@@ -97,7 +97,7 @@ def import_paddle(
     _import_task(ledger, task, known)
     skip_silent(ledger)
     return Imported(
-        config=build_config(ledger.config),
+        config=build_config(ledger.config, {row.ours: f"{where}: {row.key}" for row in ledger.mapped}),
         values=ledger.config,
         network=known.name,
         mapped=ledger.mapped,

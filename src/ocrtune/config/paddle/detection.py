@@ -9,6 +9,7 @@ from ocrtune.config.paddle.weights import backbone_only
 
 _MAIN_LOSSES = {"DiceLoss": "dice", "DiceFocalLoss": "dice-focal", "BCELoss": "bce"}
 _LARGEST_LIMIT = 1600  # a larger "at most" is meant to leave pages as they are
+_LARGEST_ESTIMATE = 0.75  # of a base's shrink ratio; seals are trained with 0.8
 _GEOMETRY = (
     ("Fliplr", "HorizontalFlip"),
     ("Affine",),
@@ -110,7 +111,7 @@ def _targets(ledger: Ledger, train: dict[str, str]) -> None:
     ratio = ledger.number(f"{shrink}.shrink_ratio", 0.4)
     total = ledger.get(f"{shrink}.total_epoch")
     pretrained = ledger.config["model"]["pretrained"]
-    whole = pretrained is not None and not backbone_only(pretrained)
+    whole = pretrained is not None and not backbone_only(pretrained) and ratio <= _LARGEST_ESTIMATE
     ours = "auto" if whole else ratio
     if whole:
         ledger.propose(

@@ -378,12 +378,12 @@ def task_of(ledger: Ledger) -> tuple[str, str]:
         if STUDENT not in ledger:
             raise ledger.error("Architecture.Models", "no model is called Student", "the one that is to be used")
     kind = ledger.get("Architecture.model_type") or ledger.get(f"{root}.model_type")
-    if kind not in _TASKS:
+    if not isinstance(kind, str) or kind not in _TASKS:
         raise ledger.error(
             "Architecture.model_type", f"'{kind}' is no kind of model that is trained here", "det, rec or cls"
         )
-    ledger.map("Architecture.model_type", "task", _TASKS[str(kind)])
-    return _TASKS[str(kind)], root
+    ledger.map("Architecture.model_type", "task", _TASKS[kind])
+    return _TASKS[kind], root
 
 
 def import_network(ledger: Ledger, task: str, root: str) -> Known:
@@ -449,7 +449,7 @@ def _parts(ledger: Ledger, root: str) -> Iterator[Part]:
 
 def _normalised(parts: list[Part]) -> list[Part]:
     """With one name for one thing; the first PP-OCRv6 files did not say a network's size."""
-    parts = [Part(p.name, p.key, _ALIASES.get(p.value, p.value) if p.name in _NAMES else p.value) for p in parts]
+    parts = [Part(p.name, p.key, _ALIASES.get(str(p.value), p.value) if p.name in _NAMES else p.value) for p in parts]
     given = {part.name: part.value for part in parts}
     if given.get("Backbone.name") == "PPLCNetV4" and "Backbone.model_size" not in given:
         size = given.get("Backbone.config_name") or ("small" if given.get("Backbone.stem_type") == "branch" else None)
