@@ -8,7 +8,7 @@ import torch
 from ocrtune.config.schema import TargetSpec
 from ocrtune.data.synth.receipts import render_receipt
 from ocrtune.detection.network import FAMILY
-from ocrtune.detection.warmstart import divide_logits, fit_base
+from ocrtune.detection.warmstart import fit_base
 from ocrtune.nn.engine import TorchEngine
 from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.weights.network import load_network
@@ -30,7 +30,7 @@ def test_base_fit_finds_the_ratio_that_its_maps_have_and_that_it_is_saturated() 
 def test_dividing_logits_moves_no_pixel_over_one_half() -> None:
     model = load_network(FAMILY, "ppocrv4-mobile-det").model.eval()
     tempered = copy.deepcopy(model)
-    divide_logits(tempered, 8.0)
+    tempered.head.divide_logits(8.0)
     batch = np.random.default_rng(0).normal(size=(1, 3, 64, 96)).astype(np.float32)
     before, after = TorchEngine(model)(batch), TorchEngine(tempered)(batch)
     decided = np.abs(before - 0.5) > 1e-4

@@ -32,7 +32,8 @@ def test_gradient_is_that_of_finite_differences() -> None:
     logits = torch.randn(1, 5, CHARSET.classes, requires_grad=True)
     pairs, labels = CHARSET.case_pairs(), [CHARSET.encode("AB")]
     ctc_loss(*merged_cases(logits, labels, pairs)).backward()
-    assert logits.grad is not None and bool(torch.isfinite(logits.grad).all())
+    assert logits.grad is not None
+    assert bool(torch.isfinite(logits.grad).all())
     for place in [(0, 1, CHARSET.index("a")), (0, 2, CHARSET.index("B")), (0, 3, CHARSET.index("1")), (0, 0, 0)]:
         step = torch.zeros_like(logits)
         step[place] = 1e-2
@@ -48,9 +49,10 @@ def test_training_on_capitals_keeps_the_case_that_was_read() -> None:
     logits[0, 2, CHARSET.index("1")] = 1.0  # should be a b
     logits.requires_grad_()
     optimizer = torch.optim.SGD([logits], lr=1.0)
-    for _ in range(200):
+    for _ in range(500):
         optimizer.zero_grad()
         ctc_loss(*merged_cases(logits, [CHARSET.encode("AB")], CHARSET.case_pairs())).backward()
         optimizer.step()
     read = [c for c in logits.argmax(-1)[0].tolist() if c]
-    assert CHARSET.decode(read)[0] == "a" and CHARSET.decode(read).upper() == "AB"
+    assert CHARSET.decode(read)[:1] == "a"
+    assert CHARSET.decode(read).upper() == "AB"

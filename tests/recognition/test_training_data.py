@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ocrtune.augment.lines import AutoAugment, Erase, RandAugment, Tia
 from ocrtune.charset import Charset, plan_texts

@@ -18,9 +18,15 @@ from ocrtune.weights.paddle import to_torch
 from support.paths import GOLDEN, need
 
 DETECTORS = {
-    "v4_mobile_det": "db_pplcnetv3_mobile",
-    "v6_small_det": "db_pplcnetv4_small",
+    "v20_mobile_det": "db_mobilenetv3_dbfpn",
     "v20_server_det": "db_resnet18_vd",
+    "v3_mobile_det": "db_mobilenetv3_rsefpn",
+    "v3_server_det": "db_resnet50_vd_lkpan",
+    "v4_mobile_det": "db_pplcnetv3_mobile",
+    "v4_server_det": "db_pphgnet_server",
+    "v5_server_det": "db_pphgnetv2_server",
+    "v6_tiny_det": "db_pplcnetv4_tiny",
+    "v6_small_det": "db_pplcnetv4_small",
 }
 
 RECOGNIZERS = {"v4_mobile_rec": "ctc_pplcnetv3_mobile", "v6_small_rec": "ctc_pplcnetv4_small"}

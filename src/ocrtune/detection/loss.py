@@ -31,14 +31,17 @@ class TargetBatch(NamedTuple):
 class Probabilities(NamedTuple):
     """Maps between 0 and 1, float32 [N, 1, H, W]; threshold and binary are None without a threshold branch.
 
-    ``shrink_logits`` belong to ``shrink``: cross-entropy needs them, because a confident base is so far saturated that its
-    probabilities are exactly 0 or 1 in float32, where a loss on probabilities has no gradient left.
+    Attributes:
+        shrink_logits, refined_logits: cross-entropy needs them, because a confident base is so far saturated that its
+            probabilities are exactly 0 or 1 in float32, where a loss on probabilities has no gradient left.
+        refined_logits: of the PF head's second map; None for other heads.
     """
 
     shrink: Tensor
     threshold: Tensor | None
     binary: Tensor | None
     shrink_logits: Tensor
+    refined_logits: Tensor | None = None
 
 
 def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
@@ -67,24 +70,25 @@ def db_loss(output: DBOutput, targets: TargetBatch, spec: LossSpec) -> dict[str,
 def probabilities(maps: DBMaps) -> Probabilities:
     """Logits to maps in float32, with the differentiable step 1 / (1 + exp(-k (P - T)))."""
     logits = maps.shrink.float()
+    refined = None if maps.refined is None else maps.refined.float()
     shrink = logits.sigmoid()
     if maps.threshold is None:
-        return Probabilities(shrink, None, None, logits)
+        return Probabilities(shrink, None, None, logits, refined)
     threshold = maps.threshold.float().sigmoid()
-    return Probabilities(shrink, threshold, torch.sigmoid(STEP_SLOPE * (shrink - threshold)), logits)
+    return Probabilities(shrink, threshold, torch.sigmoid(STEP_SLOPE * (shrink - threshold)), logits, refined)
 
 
 def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict[str, Tensor]:
-    """The weighted parts of one head's loss and their sum under ``loss``."""
+    """The weighted parts of one head's loss and their sum under ``loss``.
+
+    A PF head is taught on its refined map, and on the binary map twice, as PP-OCRv4 does; without a threshold branch,
+    where nothing else would reach its first map, on both maps alike.
+    """
     shrink = targets.shrink_map, targets.shrink_mask
-    if spec.main == "dice":
-        main = balanced_dice(maps.shrink, *shrink, ratio=spec.ohem_ratio)
-    elif spec.main == "dice-focal":
-        main = dice(maps.shrink, *shrink) + focal(maps.shrink, *shrink, spec.focal_alpha, spec.focal_gamma)
-    elif spec.main == "bce":
-        main = balanced_bce(maps.shrink_logits, *shrink, ratio=spec.ohem_ratio)
-    else:
-        main = dice(maps.shrink, *shrink) + balanced_bce(maps.shrink_logits, *shrink, ratio=spec.ohem_ratio)
+    main = _main_loss(maps.shrink, maps.shrink_logits, targets, spec)
+    if maps.refined_logits is not None:
+        refined = _main_loss(maps.refined_logits.sigmoid(), maps.refined_logits, targets, spec)
+        main = refined if maps.binary is not None else (main + refined) / 2
     parts = {"shrink": spec.alpha * main}
     if maps.threshold is not None and maps.binary is not None:
         parts["threshold"] = spec.beta * masked_l1(maps.threshold, targets.threshold_map, targets.threshold_mask)
@@ -92,8 +96,21 @@ def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict
         if spec.main == "dice-focal":
             binary = binary + focal(maps.binary, *shrink, spec.focal_alpha, spec.focal_gamma)
         parts["binary"] = spec.gamma * binary
+        if maps.refined_logits is not None:
+            parts["refined"] = spec.gamma * balanced_dice(maps.binary, *shrink, ratio=spec.ohem_ratio)
     parts["loss"] = sum(parts.values(), start=torch.zeros((), device=maps.shrink.device))
     return parts
+
+
+def _main_loss(probability: Tensor, logits: Tensor, targets: TargetBatch, spec: LossSpec) -> Tensor:
+    shrink = targets.shrink_map, targets.shrink_mask
+    if spec.main == "dice":
+        return balanced_dice(probability, *shrink, ratio=spec.ohem_ratio)
+    if spec.main == "dice-focal":
+        return dice(probability, *shrink) + focal(probability, *shrink, spec.focal_alpha, spec.focal_gamma)
+    if spec.main == "bce":
+        return balanced_bce(logits, *shrink, ratio=spec.ohem_ratio)
+    return dice(probability, *shrink) + balanced_bce(logits, *shrink, ratio=spec.ohem_ratio)
 
 
 def dice(prob: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ocrtune.detection.model import DBDetector
 from ocrtune.detection.network import FAMILY
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
 from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
-from ocrtune.detection.warmstart import BaseFit, divide_logits, fit_base
+from ocrtune.detection.warmstart import BaseFit, fit_base
 from ocrtune.nn.backbones.pplcnetv3 import PPLCNetV3Det
 from ocrtune.nn.engine import TorchEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
@@ -124,7 +124,7 @@ class DetectionTask:
         """A fresh copy of the start network, with its logits brought into the range where gradients exist."""
         model = copy.deepcopy(self._start.model)
         if self.base_fit is not None:
-            divide_logits(model, self.base_fit.temperature)
+            model.head.divide_logits(self.base_fit.temperature)
         if not self._wants_threshold:
             model.head.drop_training_branches()
         elif model.head.thresh is None:

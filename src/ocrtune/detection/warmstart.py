@@ -14,7 +14,6 @@ from typing import TypeAlias
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from ocrtune.config.schema import TargetSpec
 from ocrtune.detection.model import DBDetector
@@ -68,7 +67,10 @@ def _logits(model: DBDetector, image: Image, preprocess: DetectionPreprocess) ->
     model.eval()
     x = torch.from_numpy(np.ascontiguousarray(preprocess.normalise(image).transpose(2, 0, 1)[None]))
     features, _ = model.neck(model.backbone(x))
-    result = np.asarray(model.head(features)[0, 0].numpy(), np.float32)
+    # a sigmoid that rounds to 0 or 1 has lost how sure it was: the logits have not
+    maps = model.head.training_maps(features)
+    decisive = maps.shrink if maps.refined is None else maps.refined
+    result = np.asarray(decisive[0, 0].numpy(), np.float32)
     model.train(training)
     return result
 
@@ -87,12 +89,3 @@ def _dice(logits: Sequence[ProbMap], targets: Sequence[Targets]) -> float:
         overlap += float((prob * target.shrink_map * target.shrink_mask).sum())
         total += float(((prob + target.shrink_map) * target.shrink_mask).sum())
     return 1 - 2 * overlap / max(total, 1e-6)
-
-
-@torch.no_grad()
-def divide_logits(model: DBDetector, temperature: float) -> None:
-    """Divide the logits of the probability map by a temperature, in the last layer's weights."""
-    last = [module for module in model.head.binarize.modules() if isinstance(module, nn.ConvTranspose2d)][-1]
-    last.weight /= temperature
-    if last.bias is not None:
-        last.bias /= temperature

@@ -30,6 +30,8 @@ _RENAMES = (
     (re.compile(r"^neck\.local_conv\.0\."), "neck.local_conv.conv."),
     (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
 )
+# what official networks carry beside what they run: PP-HGNetV2's classifier, second names of an LSTM's tensors
+_UNUSED = re.compile(r"^backbone\.(?:last_conv|fc)\.|\.\d+\.cell(?:_fw|_bw)?\.")
 # what numpy arrays need when they are unpickled, and nothing else
 _ALLOWED = {
     ("collections", "OrderedDict"),
@@ -82,11 +84,17 @@ def torch_name(name: str) -> str:
 
 
 def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
-    """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32."""
+    """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32.
+
+    Tensors that the official network carries but never runs are left out.
+    """
+    own = model.state_dict().keys()
     linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     result = {}
     for paddle_name, value in state.items():
         name = torch_name(paddle_name)
+        if name not in own and _UNUSED.search(paddle_name):
+            continue
         array = value.astype(np.float32) if value.dtype == np.float16 else value
         result[name] = torch.from_numpy(np.ascontiguousarray(array.T if name in linear else array))
     return result

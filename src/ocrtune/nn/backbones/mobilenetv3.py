@@ -30,6 +30,28 @@ _SMALL: tuple[tuple[int, int, int, bool, bool, bool], ...] = (
     (5, 576, 96, True, True, False),
 )
 _LAST = 576
+# kernel, middle channels, output channels, hard swish, stride; channels before scaling. PP-OCR's detectors leave the
+# paper's squeeze-and-excitation out
+_LARGE: tuple[tuple[int, int, int, bool, int], ...] = (
+    (3, 16, 16, False, 1),
+    (3, 64, 24, False, 2),
+    (3, 72, 24, False, 1),
+    (5, 72, 40, False, 2),
+    (5, 120, 40, False, 1),
+    (5, 120, 40, False, 1),
+    (3, 240, 80, True, 2),
+    (3, 200, 80, True, 1),
+    (3, 184, 80, True, 1),
+    (3, 184, 80, True, 1),
+    (3, 480, 112, True, 1),
+    (3, 672, 112, True, 1),
+    (5, 672, 160, True, 2),
+    (5, 960, 160, True, 1),
+    (5, 960, 160, True, 1),
+)
+_SE_ROWS = (3, 4, 5, 10, 11, 12, 13, 14)  # of the large table, in the paper
+_STAGE_STARTS = (0, 3, 6, 12)  # rows of the large table: strides 4, 8, 16 and 32
+_LAST_LARGE = 960
 
 
 class InvertedResidual(nn.Module):
@@ -96,3 +118,54 @@ class MobileNetV3Line(nn.Module):
 def mobilenetv3_line_small_x0_35() -> MobileNetV3Line:
     """The backbone of PP-OCR's mobile direction classifier: an output of 200 channels."""
     return MobileNetV3Line(scale=0.35)
+
+
+class MobileNetV3Det(nn.Module):
+    """MobileNetV3 large with outputs at strides 4, 8, 16 and 32 for detection.
+
+    Args:
+        scale: width multiplier; channels are rounded to multiples of 8.
+        use_se: squeeze-and-excitation as in the paper; PP-OCR's detectors have none.
+
+    Attributes:
+        out_channels: channels of the four outputs.
+    """
+
+    def __init__(self, scale: float, use_se: bool) -> None:
+        super().__init__()
+        before = _scaled(16, scale)
+        self.conv = ConvBN(3, before, 3, 2, activation=nn.Hardswish())
+        self.out_channels = []
+        stages: list[list[nn.Module]] = []
+        for row, (kernel, middle, out, hardswish, stride) in enumerate(_LARGE):
+            if row in _STAGE_STARTS:
+                stages.append([])
+            width = _scaled(out, scale)
+            with_se = use_se and row in _SE_ROWS
+            stages[-1].append(
+                InvertedResidual(
+                    before, _scaled(middle, scale), width, kernel, stride, use_se=with_se, hardswish=hardswish
+                )
+            )
+            before = width
+            if row + 1 in _STAGE_STARTS:
+                self.out_channels.append(width)
+        last = _scaled(_LAST_LARGE, scale)
+        stages[-1].append(ConvBN(before, last, 1, activation=nn.Hardswish()))
+        self.out_channels.append(last)
+        for number, blocks in enumerate(stages):
+            self.add_module(f"stage{number}", nn.Sequential(*blocks))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """float [N, 3, H, W], H and W multiples of 32 -> four maps at strides 4, 8, 16, 32."""
+        x = self.conv(x)
+        maps = []
+        for number in range(len(_STAGE_STARTS)):
+            x = self.get_submodule(f"stage{number}")(x)
+            maps.append(x)
+        return maps
+
+
+def mobilenetv3_det_large_x0_5() -> MobileNetV3Det:
+    """The backbone of PP-OCR's mobile detectors before v4: outputs of 16, 24, 56 and 480 channels."""
+    return MobileNetV3Det(scale=0.5, use_se=False)

@@ -11,28 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ocrtune.nn.backbones.pphgnetv2 import Stem
 from ocrtune.nn.fuse import bn_scale_and_shift, centred, conv_like, identity_kernel
 from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation
-
-
-class Stem(nn.Module):
-    """Stride-4 stem with a pooled and a convolved path; the 2x2 layers pad one pixel right and below."""
-
-    def __init__(self, middle: int, out_channels: int) -> None:
-        super().__init__()
-        self.stem1 = ConvBN(3, middle, 3, 2, activation=nn.ReLU())
-        self.stem2a = ConvBN(middle, middle // 2, 2, padding=0, activation=nn.ReLU())
-        self.stem2b = ConvBN(middle // 2, middle, 2, padding=0, activation=nn.ReLU())
-        self.stem3 = ConvBN(2 * middle, middle, 3, 2, activation=nn.ReLU())
-        self.stem4 = ConvBN(middle, out_channels, 1, activation=nn.ReLU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, 3, H, W] -> float [N, out, H/4, W/4]."""
-        x = self.stem1(x)
-        convolved = self.stem2b(F.pad(self.stem2a(F.pad(x, (0, 1, 0, 1))), (0, 1, 0, 1)))
-        # x >= 0 after the ReLU, so that padding with 0 pools like padding with -inf
-        pooled = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), kernel_size=2, stride=1)
-        return self.stem4(self.stem3(torch.cat([pooled, convolved], dim=1)))
 
 
 class RepDepthwise(nn.Module):
@@ -132,6 +113,16 @@ class PPLCNetV4Det(nn.Module):
             x = self.get_submodule(f"blocks_s{stage}")(x)
             maps.append(x)
         return maps
+
+
+def pplcnetv4_det_tiny() -> PPLCNetV4Det:
+    """The backbone of the PP-OCRv6 tiny detector."""
+    return PPLCNetV4Det(stem=16, channels=(32, 48, 64, 160), depths=(2, 3, 5, 3))
+
+
+def pplcnetv4_det_medium() -> PPLCNetV4Det:
+    """The backbone of the PP-OCRv6 medium detector."""
+    return PPLCNetV4Det(stem=64, channels=(128, 256, 512, 896), depths=(2, 3, 5, 3))
 
 
 def pplcnetv4_det_small() -> PPLCNetV4Det:

@@ -1,7 +1,7 @@
 """Feature pyramids that end in one map at stride 4: DB-FPN, RSE-FPN and RepLK-FPN.
 
 Source: Liao et al. "DB" (2020) for the pyramid; PP-OCRv3 (Li et al. 2022) for the residual squeeze-and-excitation;
-PP-OCRv6 with UniRepLKNet (Ding et al. 2024) for the dilated re-parameterised large kernel.
+PP-OCRv6 for the large kernels.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ocrtune.nn.fuse import bn_scale_and_shift, centred, conv_like, dilated_kernel
 from ocrtune.nn.layers import ResidualSE, upsample2x
+from ocrtune.nn.necks.large_kernel import DilatedReparam
 
 
 def top_down(c2: Tensor, c3: Tensor, c4: Tensor, c5: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -32,10 +32,40 @@ def concatenated(p2: Tensor, p3: Tensor, p4: Tensor, p5: Tensor) -> Tensor:
     return torch.cat([enlarge(p5, 8), enlarge(p4, 4), enlarge(p3, 2), p2], dim=1)
 
 
-class DBFPN(nn.Module):
-    """The pyramid of DBNet: 1x1 laterals, 3x3 outputs of a quarter of the channels."""
+class AdaptiveScaleFusion(nn.Module):
+    """Weighs the levels of a pyramid at each position (DBNet++, Liao et al. 2022, section 3.3).
 
-    def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
+    Args:
+        channels: of the concatenated levels.
+        levels: how many there are.
+    """
+
+    def __init__(self, channels: int, levels: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels // 4, 3, padding=1)
+        self.spatial_scale = nn.Sequential(
+            nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(1, 1, 1, bias=False), nn.Sigmoid()
+        )
+        self.channel_scale = nn.Sequential(nn.Conv2d(channels // 4, levels, 1, bias=False), nn.Sigmoid())
+        self.levels = levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, C, H, W], the levels one behind the other -> the same shape."""
+        mixed = self.conv(x)
+        weights = self.channel_scale(mixed + self.spatial_scale(mixed.mean(dim=1, keepdim=True)))
+        return x * weights.repeat_interleave(x.shape[1] // self.levels, dim=1)
+
+
+class DBFPN(nn.Module):
+    """The pyramid of DBNet: 1x1 laterals, 3x3 outputs of a quarter of the channels.
+
+    Args:
+        in_channels: of the four maps.
+        out_channels: of the result.
+        asf: whether adaptive scale fusion weighs the levels (DBNet++).
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: int, asf: bool = False) -> None:
         super().__init__()
         quarter = out_channels // 4
         self.in5_conv, self.in4_conv, self.in3_conv, self.in2_conv = (
@@ -44,6 +74,7 @@ class DBFPN(nn.Module):
         self.p5_conv, self.p4_conv, self.p3_conv, self.p2_conv = (
             nn.Conv2d(out_channels, quarter, 3, padding=1, bias=False) for _ in range(4)
         )
+        self.asf = AdaptiveScaleFusion(out_channels) if asf else nn.Identity()
         self.out_channels = out_channels
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -52,7 +83,7 @@ class DBFPN(nn.Module):
         in5, in4, in3, in2 = self.in5_conv(c5), self.in4_conv(c4), self.in3_conv(c3), self.in2_conv(c2)
         f2, f3, f4, f5 = top_down(in2, in3, in4, in5)
         p5, p4, p3, p2 = self.p5_conv(f5), self.p4_conv(f4), self.p3_conv(f3), self.p2_conv(f2)
-        return concatenated(p2, p3, p4, p5), [f2, f3, f4]
+        return self.asf(concatenated(p2, p3, p4, p5)), [f2, f3, f4]
 
 
 class RSELayer(nn.Module):
@@ -84,51 +115,20 @@ class RSEFPN(nn.Module):
         return concatenated(p2, p3, p4, p5), list(fused[:3])
 
 
-class DilatedReparam(nn.Module):
-    """Depthwise 7x7 beside dilated smaller kernels, each normalised; one 7x7 convolution when deployed."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.lk_origin = nn.Conv2d(channels, channels, 7, padding=3, groups=channels, bias=False)
-        self.origin_bn = nn.BatchNorm2d(channels)
-        self.branches = ((5, 1), (3, 2), (3, 3))  # kernel, dilation
-        for kernel, dilation in self.branches:
-            pad = (kernel - 1) * dilation // 2
-            conv = nn.Conv2d(channels, channels, kernel, padding=pad, dilation=dilation, groups=channels, bias=False)
-            self.add_module(f"dil_conv_k{kernel}_{dilation}", conv)
-            self.add_module(f"dil_bn_k{kernel}_{dilation}", nn.BatchNorm2d(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.origin_bn(self.lk_origin(x))
-        for kernel, dilation in self.branches:
-            conv, bn = self._branch(kernel, dilation)
-            out = out + bn(conv(x))
-        return out
-
-    def _branch(self, kernel: int, dilation: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-        conv, bn = getattr(self, f"dil_conv_k{kernel}_{dilation}"), getattr(self, f"dil_bn_k{kernel}_{dilation}")
-        return conv, bn
-
-    @torch.no_grad()
-    def fused(self) -> nn.Module:
-        scale, bias = bn_scale_and_shift(self.origin_bn)
-        weight = self.lk_origin.weight * scale[:, None, None, None]
-        for kernel, dilation in self.branches:
-            conv, bn = self._branch(kernel, dilation)
-            scale, shift = bn_scale_and_shift(bn)
-            weight = weight + centred(dilated_kernel(conv.weight, dilation), 7) * scale[:, None, None, None]
-            bias = bias + shift
-        return conv_like(self.lk_origin, weight, bias)
-
-
 class RepLKFPN(nn.Module):
-    """Pyramid of PP-OCRv6 small and tiny: RSE laterals, then large depthwise kernel, 1x1 and RSE at each level."""
+    """Pyramid of PP-OCRv6 small and tiny: RSE laterals, then large depthwise kernel, 1x1 and RSE at each level.
 
-    def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
+    Args:
+        in_channels: of the four maps.
+        out_channels: of the result.
+        kernel_size: 7 in the small detector, 5 in the tiny one.
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: int, kernel_size: int) -> None:
         super().__init__()
         quarter = out_channels // 4
         self.ins_conv = nn.ModuleList(RSELayer(channels, out_channels, 1) for channels in in_channels)
-        self.inp_conv_dw = nn.ModuleList(DilatedReparam(out_channels) for _ in in_channels)
+        self.inp_conv_dw = nn.ModuleList(DilatedReparam(out_channels, kernel_size) for _ in in_channels)
         self.inp_conv_pw = nn.ModuleList(nn.Conv2d(out_channels, quarter, 1, bias=False) for _ in in_channels)
         self.inp_conv_se = nn.ModuleList(ResidualSE(quarter) for _ in in_channels)
         self.out_channels = out_channels
