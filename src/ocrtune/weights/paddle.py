@@ -24,14 +24,23 @@ _RENAMES = (
     (re.compile(r"\._variance$"), ".running_var"),
     (re.compile(r"\._batch_norm\."), ".bn."),
     (re.compile(r"\._conv\."), ".conv."),
-    (re.compile(r"^head\.ctc_encoder\.encoder\."), "neck."),
-    (re.compile(r"^head\.(?:ctc_head\.)?fc\."), "head."),
+    (re.compile(r"\._(depthwise_conv|pointwise_conv|se)\."), r".\1."),
+    (re.compile(r"^(?:head\.ctc_encoder|neck)\.encoder\."), "neck."),
+    (re.compile(r"^head\.(?:ctc_head\.)?fc1\."), "neck.fc1."),
+    (re.compile(r"^head\.(?:ctc_head\.)?fc2?\."), "head."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.0\."), "neck.depthwise_conv.conv."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.1\."), "neck.depthwise_conv.bn."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.3\."), "neck.pointwise_conv.conv."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.4\."), "neck.pointwise_conv.bn."),
+    (re.compile(r"^head\.before_gtc\.1\.fc\."), "guide.project."),
+    (re.compile(r"^head\.gtc_head\.embedding\."), "guide."),
+    (re.compile(r"^head\.(?:gtc|sar)_head\."), "guide."),
     (re.compile(r"^(neck\.(?:conv\w+|skip_conv)\.)norm\."), r"\1bn."),
     (re.compile(r"^neck\.local_conv\.0\."), "neck.local_conv.conv."),
     (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
 )
-# what official networks carry beside what they run: PP-HGNetV2's classifier, second names of an LSTM's tensors
-_UNUSED = re.compile(r"^backbone\.(?:last_conv|fc)\.|\.\d+\.cell(?:_fw|_bw)?\.")
+# what official networks carry beside their weights: PP-HGNetV2's classifier, second names of an LSTM's tensors, sinusoids
+_UNUSED = re.compile(r"^backbone\.(?:last_conv|fc)\.|\.\d+\.cell(?:_fw|_bw)?\.|\.positional_encoding\.pe$")
 # what numpy arrays need when they are unpickled, and nothing else
 _ALLOWED = {
     ("collections", "OrderedDict"),
@@ -86,9 +95,9 @@ def torch_name(name: str) -> str:
 def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
     """Tensors under our names and layouts: normalisation statistics renamed, linear weights transposed, fp16 as fp32.
 
-    Tensors that the official network carries but never runs are left out.
+    Tensors that the official network carries but does not need are left out.
     """
-    own = model.state_dict().keys()
+    own = model.state_dict()
     linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     result = {}
     for paddle_name, value in state.items():
@@ -96,5 +105,7 @@ def to_torch(state: dict[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, 
         if name not in own and _UNUSED.search(paddle_name):
             continue
         array = value.astype(np.float32) if value.dtype == np.float16 else value
+        if name in own and array.ndim == 3 and own[name].ndim == 4:
+            array = array[:, :, None]  # a convolution along lines, which are maps of height 1 here
         result[name] = torch.from_numpy(np.ascontiguousarray(array.T if name in linear else array))
     return result
