@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from ocrtune.config.load import load_config
 from ocrtune.config.paddle import Imported, import_paddle
+from ocrtune.config.paddle.known import KNOWN
 from ocrtune.config.paddle.ledger import leaves
 from ocrtune.config.schema import DetectionConfig, OrientationConfig, RecognitionConfig
+from ocrtune.detection.model import DETECTORS
 from ocrtune.errors import ConfigError
+from ocrtune.orientation.model import CLASSIFIERS
+from ocrtune.recognition.model import GUIDES, RECOGNIZERS
 from support.paddle_configs import OFFICIAL, Values, as_yaml, official
 
 DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
@@ -91,6 +95,7 @@ def test_values_of_a_detector() -> None:
     assert not any((augment.colour, augment.blur, augment.noise, augment.occlusion))
     assert config.model.pretrained is not None
     assert config.model.pretrained.endswith("/PPLCNetV3_x0_75_ocr_det.pdparams")
+    assert config.model.partial
 
 
 def test_values_of_a_recogniser() -> None:
@@ -103,6 +108,7 @@ def test_values_of_a_recogniser() -> None:
     assert (augment.tia, augment.blur, augment.noise, augment.invert, augment.colour) == (0.4, 0.4, 0.4, 0.4, True)
     assert (augment.join, augment.overturn, augment.jpeg, augment.stretch) == (0.5, 0, 0, 1)
     assert config.early_stopping.monitor == "accuracy"
+    assert config.model.guide
     assert recognition(official("PP-OCRv5_server_rec")).augment.join == 0
     assert recognition(official("PP-OCRv3_mobile_rec")).text.policy == "exact"
 
@@ -167,12 +173,17 @@ def test_published_weights_are_moved_relative_to_their_size() -> None:
     assert isinstance(config, RecognitionConfig)
     assert (config.model.pretrained, config.optimizer.lr) == ("ppocrv4-mobile-rec", "auto")
     assert config.text.dictionary is None
+    assert not config.model.guide  # these weights have none
+    training = imported(official(REC), "Global.pretrained_model=ppocrv4-mobile-rec-train").config
+    assert training.optimizer.lr == pytest.approx(0.000125)
 
 
 @pytest.mark.parametrize(
     ("overrides", "pretrained"),
     [
         ((), None),
+        (("Global.pretrained_model=ppocrv2.0-server-det-train",), "ppocrv2.0-server-det-train"),
+        (("Global.pretrained_model=./train.tar#part=student",), "./train.tar#part=student"),
         (("Global.pretrained_model=./best/best_accuracy",), "./best/best_accuracy.pdparams"),
         (("Global.pretrained_model=./best/best.pdparams",), "./best/best.pdparams"),
         (("Global.pretrained_model=https://example.org/v4.0/student",), "https://example.org/v4.0/student.pdparams"),
@@ -224,8 +235,27 @@ def test_a_recogniser_without_its_guide_is_the_same_network() -> None:
     values["Architecture"]["Head"] = {"name": "CTCHead", "fc_decay": 0.00001}
     values["Loss"] = {"name": "CTCLoss"}
     result = imported(values)
+    assert isinstance(result.config, RecognitionConfig)
     assert result.config.model.arch == "ctc_pplcnetv3_mobile"
+    assert not result.config.model.guide
     assert result.unknown == []
+
+
+def test_a_guide_that_is_not_the_recipes_is_told() -> None:
+    values = official(REC)
+    values["Architecture"]["Head"]["head_list"][1]["NRTRHead"]["nrtr_dim"] = 512
+    values["Loss"] |= {"weight_1": 1.0, "weight_2": 0.5}
+    values["Loss"]["loss_config_list"][1] = {"NRTRLoss": {"smoothing": False}}
+    why = reasons(imported(values))
+    assert "official recipe" in why["Architecture.Head.head_list[1].NRTRHead.nrtr_dim"]
+    assert "weigh the same" in why["Loss.weight_2"]
+    assert "smoothed" in why["Loss.loss_config_list[1].NRTRLoss.smoothing"]
+
+
+def test_every_network_that_is_named_is_there() -> None:
+    names = {*DETECTORS, *RECOGNIZERS, *CLASSIFIERS}
+    assert {known.arch for known in KNOWN} <= names
+    assert {known.arch for known in KNOWN if known.guide} == set(GUIDES)
 
 
 V6_DET = {
@@ -385,7 +415,7 @@ def test_choices_that_bite_are_told_with_both_values() -> None:
     assert told["augment.flip_prob"] == (0.5, 0.0, "theirs")
     told = proposed(imported(official(REC)))
     assert "23 characters" in told["data.train"][0]
-    assert "use_guide" in told["model.arch"][0]
+    assert told["model.guide"] == (True, False, "theirs")
 
 
 def test_images_elsewhere_parts_of_files_and_several_validation_files_are_told() -> None:

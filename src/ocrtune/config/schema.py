@@ -40,6 +40,10 @@ class ModelConfig(Section):
         "auto",
         description="train the folded network, or the one with branches and normalisation; auto: as the weights are",
     )
+    partial: bool = Field(
+        False,
+        description="load what fits of a weight file and leave the rest fresh: backbone-only files, changed heads",
+    )
 
 
 class DataConfig(Section):

@@ -15,10 +15,11 @@ import yaml
 from ocrtune.config.load import build_config
 from ocrtune.config.paddle.data import import_data
 from ocrtune.config.paddle.detection import import_detection
+from ocrtune.config.paddle.known import Known
 from ocrtune.config.paddle.ledger import Ledger, Mapped, Proposal, Told
 from ocrtune.config.paddle.lines import import_orientation, import_recognition
 from ocrtune.config.paddle.loop import CountLines, import_loop
-from ocrtune.config.paddle.networks import Known, import_network, task_of
+from ocrtune.config.paddle.networks import import_network, task_of
 from ocrtune.config.paddle.optimizer import import_optimizer
 from ocrtune.config.paddle.reading import read_paddle
 from ocrtune.config.paddle.silent import skip_silent
@@ -94,7 +95,7 @@ def import_paddle(
     import_weights(ledger, known, root)
     import_optimizer(ledger, task, known, num_gpus)
     import_loop(ledger, task, num_gpus, count_lines)
-    _import_task(ledger, task, known)
+    _import_task(ledger, task, known, root)
     skip_silent(ledger)
     return Imported(
         config=build_config(ledger.config, {row.ours: f"{where}: {row.key}" for row in ledger.mapped}),
@@ -122,10 +123,10 @@ def write_imported(imported: Imported, file: Path, out: Path) -> None:
         raise ConfigError(f"the configuration cannot be written: {error.strerror}", where=out) from error
 
 
-def _import_task(ledger: Ledger, task: str, known: Known) -> None:
+def _import_task(ledger: Ledger, task: str, known: Known, root: str) -> None:
     if task == "detection":
         import_detection(ledger)
     elif task == "recognition":
-        import_recognition(ledger, known)
+        import_recognition(ledger, known, root)
     else:
         import_orientation(ledger, known)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ocrtune.config.paddle.known import Known
 from ocrtune.config.paddle.ledger import Ledger
-from ocrtune.config.paddle.networks import GUIDE, ONLY_STUDENT, Known
+from ocrtune.config.paddle.networks import ONLY_STUDENT
 from ocrtune.config.paddle.silent import skip_fixed_transforms, transforms
-from ocrtune.config.paddle.weights import is_registered
+from ocrtune.config.paddle.weights import is_folded, is_registered
 
 _AUG_PROB = 0.4  # of every change of RecAug and BaseDataAugmentation that is not set
 _SHIFT = 0.04  # share of a line's height, for PaddleOCR's 1 to 8 pixels of cropping and shifting
@@ -22,8 +23,8 @@ _GUIDE_LOSSES = ("NRTRLoss", "SARLoss", "DistillationNRTRLoss", "DistillationSAR
 _RESIZES = ("RecResizeImg", "SVTRRecResizeImg", "ClsResizeImg")
 
 
-def import_recognition(ledger: Ledger, known: Known) -> None:
-    """Set ``text``, ``input`` and ``augment``."""
+def import_recognition(ledger: Ledger, known: Known, root: str) -> None:
+    """Set ``model.guide``, ``text``, ``input`` and ``augment``."""
     train = transforms(ledger, "Train")
     _characters(ledger)
     _changes(ledger, train, "RecAug", tia=_AUG_PROB)
@@ -35,7 +36,8 @@ def import_recognition(ledger: Ledger, known: Known) -> None:
     ledger.put("augment.join", join)
     ledger.put("augment.overturn", 0.0)
     _shapes(ledger, known)
-    _ctc_loss(ledger)
+    _guide(ledger, known, root)
+    _losses(ledger)
     ignored = "Metric.ignore_space"
     if ledger.get(ignored) is not None:
         policy = "ignore-space" if ledger.flag(ignored, True) else "exact"
@@ -60,15 +62,6 @@ def import_recognition(ledger: Ledger, known: Known) -> None:
         "ours",
         "PaddleOCR drops them without a word",
     )
-    guided = ("Architecture.Head.head_list", "Architecture.Models.Student.Head.head_list")
-    if any(key in ledger for key in guided):
-        ledger.propose(
-            "model.arch",
-            "use_guide: the CTC branch is cut off the backbone, which learns from the guiding branch alone",
-            "CTC trains the whole network",
-            "ours",
-            "without a guiding branch the backbone would learn nothing; PaddleOCR's own fine-tuning guide drops it as well",
-        )
 
 
 def import_orientation(ledger: Ledger, known: Known) -> None:
@@ -175,26 +168,53 @@ def _shapes(ledger: Ledger, known: Known) -> None:
             ledger.skip(found[name], "lines are scaled to the network's height, at their own width")
 
 
-def _ctc_loss(ledger: Ledger) -> None:
-    name = ledger.text("Loss.name", "CTCLoss")
-    ledger.skip("Loss.name", "CTC, as here")
-    if name == "CTCLoss":
-        focal = "Loss.use_focal_loss"
-    else:
-        focal = "Loss.absent"
-        for key in ledger.open_below("Loss.loss_config_list"):
-            entry, _, rest = key.partition("].")
-            kind = rest.partition(".")[0]
-            if kind in _CTC_LOSSES:
-                focal = f"{entry}].{kind}.use_focal_loss"
-                if key != focal:
-                    ledger.skip(key, "CTC, as here")
-            elif kind in _GUIDE_LOSSES:
-                ledger.refuse(key, GUIDE)
-            else:
-                ledger.refuse(key, ONLY_STUDENT if kind.startswith("Distil") else f"there is no {kind} here")
-        for weight in ("weight_1", "weight_2", "gtc_loss"):
-            ledger.refuse(f"Loss.{weight}", GUIDE)
-    if ledger.flag(focal, False):
-        ledger.refuse(focal, "CTC without focal weights is trained")
-    ledger.skip(focal, "CTC without focal weights, as here")
+def _guide(ledger: Ledger, known: Known, root: str) -> None:
+    """Set ``model.guide``: whether a second decoder trains beside CTC."""
+    branch = f"{root}.Head.head_list"
+    described = [key for key in ledger.open_below(branch) if ".CTCHead" not in key]
+    folded = is_folded(ledger.config["model"]["pretrained"])
+    guided = bool(described) and known.guide is not None and not folded
+    ledger.put("model.guide", guided)
+    for key in described:
+        head, _, name = key.removeprefix(branch).partition("].")[2].partition(".")
+        width = name in ("nrtr_dim", "enc_dim")
+        if known.guide is None or head != known.guide[0] or (width and ledger.number(key, 0) != known.guide[1]):
+            ledger.refuse(key, "a network has the guide of its official recipe, or none")
+        elif name == "max_text_length":
+            ledger.skip(key, "a label may be as long as its line is wide")
+        else:
+            ledger.note(key, "model.guide", guided)
+    if described and known.guide is not None:
+        why = (
+            "published ONNX weights have no guide: a fresh one would keep CTC from training the backbone"
+            if folded
+            else "on some thousand lines the guide is slow and gains little: PaddleOCR's fine-tuning guide drops it as well"
+        )
+        ledger.propose("model.guide", True, False, "ours" if folded else "theirs", why)
+
+
+def _losses(ledger: Ledger) -> None:
+    name, guided = ledger.text("Loss.name", "CTCLoss"), ledger.config["model"]["guide"]
+    ledger.skip("Loss.name", "CTC, and the guide's where model.guide asks for it")
+    focal = ["Loss.use_focal_loss"] if name == "CTCLoss" else []
+    for key in ledger.open_below("Loss.loss_config_list"):
+        kind, _, rest = key.partition("].")[2].partition(".")
+        if rest == "use_focal_loss":
+            focal.append(key)
+        elif kind in _CTC_LOSSES:
+            ledger.skip(key, "CTC, as here")
+        elif rest == "smoothing" and not ledger.flag(key, True):
+            ledger.refuse(key, "the guide's answers are smoothed as in its official recipe")
+        elif kind in _GUIDE_LOSSES:
+            ledger.note(key, "model.guide", guided)
+        else:
+            ledger.refuse(key, ONLY_STUDENT if kind.startswith("Distil") else f"there is no {kind} here")
+    for weight in ("weight_1", "weight_2"):
+        if ledger.number(f"Loss.{weight}", 1.0) == 1:
+            ledger.skip(f"Loss.{weight}", "both losses weigh the same here")
+        else:
+            ledger.refuse(f"Loss.{weight}", "both losses weigh the same here")
+    for key in focal:
+        if ledger.flag(key, False):
+            ledger.refuse(key, "CTC without focal weights is trained")
+        ledger.skip(key, "CTC without focal weights, as here")

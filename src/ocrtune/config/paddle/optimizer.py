@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 
+from ocrtune.config.paddle.known import Known
 from ocrtune.config.paddle.ledger import Ledger
-from ocrtune.config.paddle.networks import Known
-from ocrtune.config.paddle.weights import is_registered
+from ocrtune.config.paddle.weights import is_folded
 
 # the smallest learning rate of the official recipes, all of which are meant for eight cards
 _RECIPE_LR = {"detection": 1e-3, "recognition": 2.5e-4}
@@ -75,7 +75,7 @@ def _learning_rate(ledger: Ledger, task: str, known: Known, num_gpus: int) -> No
     theirs = next(iter(ledger.numbers("Optimizer.lr.values")), ledger.number(key, 0.001))
     if theirs <= 0:
         raise ledger.error(key, f"{theirs:g} is no learning rate", "a number above 0")
-    if is_registered(ledger.config["model"]["pretrained"]):
+    if is_folded(ledger.config["model"]["pretrained"]):
         ledger.map(key, "optimizer.lr", "auto")
         ledger.propose(
             "optimizer.lr",

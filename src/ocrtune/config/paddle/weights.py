@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from ocrtune.config.paddle.known import NO_DICTIONARY, Known
 from ocrtune.config.paddle.ledger import Ledger
-from ocrtune.config.paddle.networks import Known
 
-_SUFFIXES = (".pdparams", ".onnx", ".safetensors", ".pth", ".pt")
-_BACKBONES = re.compile(r"^(MobileNetV\d|ResNet\d+|PPLCNet|PPHGNet|SVTR)", re.IGNORECASE)
-_REGISTERED = re.compile(r"^ppocr[a-z0-9]*-[a-z0-9-]+$")
+_SUFFIXES = (".pdparams", ".onnx", ".safetensors", ".pth", ".pt", ".tar")
+_BACKBONES = re.compile(r"^(MobileNetV\d|ResNet\d+|PPLCNet|PPHGNet|SVTR)|-backbone$", re.IGNORECASE)
+_REGISTERED = re.compile(r"^[a-z0-9.]+(-[a-z0-9.]+)*-(det|rec|ori|train|pre|backbone)$")
+_FOLDED = ("-det", "-rec", "-ori")
 
 
-def import_weights(ledger: Ledger, known: Known, root: str) -> str | None:
-    """Set ``model.pretrained``; returns it."""
+def import_weights(ledger: Ledger, known: Known, root: str) -> None:
+    """Set ``model.pretrained`` and ``model.partial``."""
     keys = ("Global.checkpoints", f"{root}.pretrained", "Global.pretrained_model")
     chosen = next((key for key in keys if ledger.get(key)), None)
     value = _weight_file(ledger.text(chosen)) if chosen is not None else None
@@ -32,20 +33,24 @@ def import_weights(ledger: Ledger, known: Known, root: str) -> str | None:
         else:
             ledger.skip_leaf(key, "nothing is named")
     ledger.put("model.pretrained", value)
-    if known.published is not None and (value is None or backbone_only(value)) and _reads_the_same(ledger, known):
+    if backbone_only(value):
+        ledger.put("model.partial", True)
+    whole = known.published.get(PurePosixPath(ledger.text("Global.character_dict_path")).name)
+    whole = known.published.get(NO_DICTIONARY, whole)
+    if whole is not None and (value is None or backbone_only(value)):
         ledger.propose(
             "model.pretrained",
             value,
-            known.published,
+            whole,
             "theirs",
-            "a whole published model needs far fewer pages; take optimizer.lr=auto schedule.epochs=20 with it",
+            "a whole published model needs far fewer pages; take schedule.epochs=20 with it"
+            + (", and optimizer.lr=auto" if is_folded(whole) else ""),
         )
-    return value
 
 
 def backbone_only(pretrained: str | None) -> bool:
     """Whether a weight file's name is one of PaddleOCR's for a backbone without neck and head."""
-    return pretrained is not None and bool(_BACKBONES.match(PurePosixPath(pretrained).name))
+    return pretrained is not None and bool(_BACKBONES.search(PurePosixPath(pretrained).name))
 
 
 def is_registered(pretrained: str | None) -> bool:
@@ -53,12 +58,12 @@ def is_registered(pretrained: str | None) -> bool:
     return pretrained is not None and bool(_REGISTERED.match(pretrained))
 
 
+def is_folded(pretrained: str | None) -> bool:
+    """Whether weights are registered ones without the branches and normalisation of training."""
+    return pretrained is not None and is_registered(pretrained) and pretrained.endswith(_FOLDED)
+
+
 def _weight_file(value: str) -> str:
-    if value.endswith(_SUFFIXES) or is_registered(value):
+    if value.partition("#")[0].endswith(_SUFFIXES) or is_registered(value):
         return value
     return f"{value}.pdparams"
-
-
-def _reads_the_same(ledger: Ledger, known: Known) -> bool:
-    named = ledger.text("Global.character_dict_path")
-    return known.dictionary is None or PurePosixPath(named).name == known.dictionary
