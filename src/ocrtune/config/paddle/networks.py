@@ -85,7 +85,7 @@ def import_network(ledger: Ledger, task: str, root: str) -> Known:
             root,
             f"no network here is {_described(given)}",
             "; ".join(f"{k.arch} ({k.name}; {_told(_differences(given, k))})" for k in candidates[:3]),
-            "the official files of PP-OCR v2 to v6 are known; change the section to one of them, or train it elsewhere",
+            "take the section of an official file of PP-OCR v2 to v6; SVTR-large and RotNet are not among the networks here",
         )
     for part in parts:
         if part.name in best.parts or (part.name in DEFAULTS and part.name not in _SILENT):
