@@ -43,7 +43,7 @@ def recognition(values: Values, *overrides: str) -> RecognitionConfig:
 
 def accounted(result: Imported) -> list[str]:
     lists = (result.mapped, result.meaningless, result.refused, result.unknown)
-    return sorted(row.key for rows in lists for row in rows)  # type: ignore[attr-defined]
+    return sorted(row.key for rows in lists for row in rows)
 
 
 def proposed(result: Imported) -> dict[str, tuple[Any, Any, str]]:
@@ -385,7 +385,24 @@ def test_every_leaf_of_anything_is_accounted_for_once(tree: dict[Any, Any], sect
     assert accounted(result) == sorted(keys)
 
 
-WEIRD = (None, "abc", -1, 0, 10**9, [], {}, [1], {"a": 1}, True, "1e-6", [[1]], [{"b": 2}], [0, 1, 2], "", float("inf"))
+WEIRD: tuple[Any, ...] = (
+    None,
+    "abc",
+    -1,
+    0,
+    10**9,
+    [],
+    {},
+    [1],
+    {"a": 1},
+    True,
+    "1e-6",
+    [[1]],
+    [{"b": 2}],
+    [0, 1, 2],
+    "",
+    float("inf"),
+)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

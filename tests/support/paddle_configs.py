@@ -57,8 +57,8 @@ def _dataset(folder: str, labels: str, transforms: list[Values], **more: Any) ->
     return {"name": "SimpleDataSet", "data_dir": folder, "label_file_list": [labels], "transforms": transforms, **more}
 
 
-_DECODE = {"DecodeImage": {"img_mode": "BGR", "channel_first": False}}
-_NORMALISE = [
+_DECODE: Values = {"DecodeImage": {"img_mode": "BGR", "channel_first": False}}
+_NORMALISE: list[Values] = [
     {"NormalizeImage": {"scale": "1./255.", "mean": _MEAN, "std": _STD, "order": "hwc"}},
     {"ToCHWImage": None},
 ]
@@ -84,7 +84,7 @@ def detection(
     """A detector's configuration; the defaults are those of PP-OCRv3."""
     folder = "./train_data/icdar2015/text_localization/"
     total = {"total_epoch": epochs} if dynamic else {}
-    train = [
+    train: list[Values] = [
         _DECODE,
         {"DetLabelEncode": None},
         *([{"CopyPaste": None}] if paste else []),
@@ -103,7 +103,7 @@ def detection(
         *_NORMALISE,
         {"KeepKeys": {"keep_keys": ["image", "threshold_map", "threshold_mask", "shrink_map", "shrink_mask"]}},
     ]
-    evaluation = [
+    evaluation: list[Values] = [
         _DECODE,
         {"DetLabelEncode": None},
         {"DetResizeForTest": limit},
@@ -223,9 +223,9 @@ def recognition(
     keys = ["image", "label_ctc", "label_sar" if sar else "label_gtc", "length", "valid_ratio"]
     if not guided:
         encode, keys = {"CTCLabelEncode": None}, ["image", "label", "length"]
-    resize = {"RecResizeImg": {"image_shape": [3, height, 320]}}
+    resize: Values = {"RecResizeImg": {"image_shape": [3, height, 320]}}
     longer = {"prob": 0.5, "ext_data_num": 2, "image_shape": [48, 320, 3], "max_text_length": 25}
-    train = [
+    train: list[Values] = [
         _DECODE,
         *([{"RecConAug": longer}] if join else []),
         {"RecAug": None},
@@ -293,11 +293,12 @@ def _piecewise(values: Values) -> Values:
 
 
 def _orientation() -> Values:
-    folder, resize = "./train_data/cls", {"ClsResizeImg": {"image_shape": [3, 48, 192]}}
-    keys = {"KeepKeys": {"keep_keys": ["image", "label"]}}
+    folder = "./train_data/cls"
+    resize: Values = {"ClsResizeImg": {"image_shape": [3, 48, 192]}}
+    keys: Values = {"KeepKeys": {"keep_keys": ["image", "label"]}}
     backbone = {"name": "MobileNetV3", "scale": 0.35, "model_name": "small"}
     changes: list[Values] = [{"BaseDataAugmentation": None}, {"RandAugment": None}]
-    before = [_DECODE, {"ClsLabelEncode": None}]
+    before: list[Values] = [_DECODE, {"ClsLabelEncode": None}]
     return {
         "Global": _globals(100, "./output/cls/mv3/", [0, 1000], label_list=["0", "180"], use_xpu=False),
         "Architecture": {
