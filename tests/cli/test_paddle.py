@@ -24,15 +24,18 @@ DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
 def test_command_line(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs.yml", tmp_path / "new" / "ours.yaml"
     theirs.write_text(as_yaml(official(DET)), encoding="utf-8")
-    shown = ocrtune("config", "import", theirs, "--out", ours, "-o", "Global.epoch_num=30").stdout
+    more = ("-o", "Global.epoch_num=30", "Global.seed=4", "Global.released=2020-05-14")
+    shown = ocrtune("config", "import", theirs, "--out", ours, *more).stdout
     for part in ("mapped", "without meaning here", "not followed", "proposals", "CopyPaste", f"ocrtune train {ours}"):
         assert part in shown
     assert "correct" in ocrtune("config", "check", ours).stdout
-    assert load_config(ours).config.schedule.epochs == 30
+    config = load_config(ours).config
+    assert (config.schedule.epochs, config.trainer.seed) == (30, 4)
     done = ocrtune("config", "import", theirs)
     assert yaml.safe_load(done.stdout)["model"]["arch"] == "db_pplcnetv3_mobile"
     assert "mapped" in done.stderr
-    content = json.loads(ocrtune("config", "import", theirs, "--json").stdout)
+    content = json.loads(ocrtune("config", "import", theirs, "--json", *more[3:]).stdout)
+    assert [row["value"] for row in content["unknown"]] == ["2020-05-14"]
     assert content["arch"] == "db_pplcnetv3_mobile"
     assert {"key", "value", "reason"} == set(content["refused"][0])
     assert content["proposals"]
@@ -43,6 +46,7 @@ def test_command_line_fails_with_one_error(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs.yml"
     theirs.write_text("Global: {}\nArchitecture: {model_type: det}\n", encoding="utf-8")
     fails(2, "config", "import", theirs, says="no network here")
+    fails(2, "config", "import", theirs, "--out", theirs, says="written over")
     fails(2, "config", "import", tmp_path / "gone.yml", says="does not exist")
     fails(2, "train", theirs, says=f"ocrtune config import {theirs}")
     theirs.write_bytes(b"\xff\xfe\x00")

@@ -16,11 +16,13 @@ from ocrtune.config.paddle import Imported, import_paddle
 from ocrtune.config.paddle.known import KNOWN
 from ocrtune.config.paddle.ledger import leaves
 from ocrtune.config.schema import DetectionConfig, OrientationConfig, RecognitionConfig
+from ocrtune.data.formats.paddle import find_image
 from ocrtune.detection.model import DETECTORS
 from ocrtune.errors import ConfigError
 from ocrtune.orientation.model import CLASSIFIERS
 from ocrtune.recognition.model import GUIDES, RECOGNIZERS
 from support.paddle_configs import OFFICIAL, Values, as_yaml, official
+from support.pages import save_image
 
 DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
 
@@ -452,11 +454,27 @@ def test_images_elsewhere_parts_of_files_and_several_validation_files_are_told()
     assert "one data set" in why["Eval.dataset.label_file_list"]
 
 
-def test_images_beside_the_label_file_or_one_folder_above_are_found() -> None:
+@pytest.mark.parametrize(
+    ("folder", "file", "found"),
+    [
+        ("./train_data/", "train_data/rec/t.txt", True),
+        (".", "t.txt", True),
+        ("a/b", "./a/b/t.txt", True),
+        ("a", "a/b/c/d/t.txt", True),
+        ("a", "a/b/c/d/e/t.txt", False),
+        ("/a", "a/t.txt", False),
+        ("a/images", "a/labels/t.txt", False),
+    ],
+)
+def test_images_beside_the_label_file_or_some_folders_above_are_found(
+    tmp_path: Path, folder: str, file: str, found: bool
+) -> None:
     values = official(REC)
-    for folder, file in (("./train_data/", "train_data/rec/t.txt"), (".", "t.txt"), ("a/b", "./a/b/t.txt")):
-        values["Train"]["dataset"] |= {"data_dir": folder, "label_file_list": [file]}
-        assert "Train.dataset.data_dir" not in reasons(imported(values))
+    values["Train"]["dataset"] |= {"data_dir": folder, "label_file_list": [file]}
+    assert ("Train.dataset.data_dir" not in reasons(imported(values))) == found
+    if not folder.startswith("/"):
+        image = save_image(tmp_path / folder / "one.png")
+        assert (find_image("one.png", (tmp_path / file).parent) == image) == found
 
 
 def test_stores() -> None:

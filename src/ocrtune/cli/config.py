@@ -49,13 +49,14 @@ def check(file: File, overrides: Overrides = None, json: Json = False) -> None:
 
 ocrtune config import configs/det/PP-OCRv4/PP-OCRv4_mobile_det.yml --out det.yaml
 
-ocrtune config import rec.yml -o Global.pretrained_model=./best_accuracy -o Global.epoch_num=20 --out rec.yaml
+ocrtune config import rec.yml -o Global.pretrained_model=./best_accuracy Global.epoch_num=20 --out rec.yaml
 
 ocrtune config import det.yml --num-gpus 4 --json""",
 )
 def import_(
     file: Annotated[Path, typer.Argument(metavar="PADDLE.yml", help="Configuration file of PaddleOCR, 2.x or 3.x.")],
     out: Annotated[Path | None, typer.Option(metavar="OUR.yaml", help="File to write; default: stdout.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="As behind -o.")] = None,
     override: Annotated[
         list[str] | None, typer.Option("-o", metavar="KEY=VALUE", help="PaddleOCR's own overrides; may be repeated.")
     ] = None,
@@ -66,10 +67,13 @@ def import_(
 
     Shows what was mapped, what has no meaning here, what is not followed, and choices that bite with ours beside them.
     """
-    from ocrtune.cli.paddle_view import import_file, show_import
+    from ocrtune.cli.paddle_view import as_content, import_file, show_import
+    from ocrtune.errors import UsageError
 
+    if out is not None and out.exists() and out.samefile(file):
+        raise UsageError("the file would be written over", where=out, hint="name another one with --out")
     output = Output(json or out is None)  # stdout is for the configuration, or the JSON object
-    imported = import_file(file, override or (), num_gpus)
+    imported = import_file(file, [*(override or ()), *(more or ())], num_gpus)
     show_import(imported, file, output)
     if out is not None:
         from ocrtune.config.paddle import write_imported
@@ -79,18 +83,5 @@ def import_(
     elif not json:
         typer.echo(imported.yaml([f"imported from {file} (PaddleOCR)"]), nl=False)
     if json:
-        output.result(
-            {
-                "file": str(file),
-                "out": None if out is None else str(out),
-                "task": imported.config.task,
-                "arch": imported.config.model.arch,
-                "config": imported.values,
-                **{
-                    name: [vars(row) for row in getattr(imported, name)]
-                    for name in ("mapped", "meaningless", "refused", "unknown", "proposals")
-                },
-                "notices": imported.notices,
-            }
-        )
+        output.result({"file": str(file), "out": None if out is None else str(out), **as_content(imported)})
     output.next(f"ocrtune train {out or 'OUR.yaml'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ocrtune.cli.console import Output
 
@@ -59,6 +59,20 @@ def show_import(imported: Imported, file: Path, output: Output) -> None:
         ("here", "PaddleOCR's", "ours", "written", "why"),
         [(row.ours, _shown(row.theirs), _shown(row.proposed), row.written, row.why) for row in imported.proposals],
     )
+
+
+def as_content(imported: Imported) -> dict[str, Any]:
+    """The same for ``--json``."""
+    lists = ("mapped", "meaningless", "refused", "unknown", "proposals")
+    content = {
+        "task": imported.config.task,
+        "arch": imported.config.model.arch,
+        "config": imported.values,
+        **{name: [vars(row) for row in getattr(imported, name)] for name in lists},
+        "notices": imported.notices,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(content, default=str))  # YAML has dates, JSON has none
+    return plain
 
 
 def _shown(value: object) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import PurePath
 
 from ocrtune.config.paddle.ledger import Ledger
 
 _DATASETS = ("SimpleDataSet", "MultiScaleDataSet", "TextDetDataset", "TextRecDataset", "MSTextRecDataset")
+_FOLDERS_ABOVE = 3
 
 
 def import_data(ledger: Ledger) -> None:
@@ -64,7 +66,7 @@ def _label_files(ledger: Ledger, section: str) -> list[str]:
     if folder and any(not _finds_images(folder, file) for file in files):
         ledger.refuse(
             f"{root}.data_dir",
-            "images are looked for beside the label file and one folder above: put the label file into data_dir, "
+            f"images are looked for beside the label file and up to {_FOLDERS_ABOVE} folders above: put it into data_dir, "
             "or name the images from where it lies",
         )
     if section == "Eval" and len(files) > 1:
@@ -73,8 +75,9 @@ def _label_files(ledger: Ledger, section: str) -> list[str]:
 
 
 def _finds_images(folder: str, file: str) -> bool:
-    parent = os.path.dirname(os.path.normpath(file)) or "."
-    return os.path.normpath(folder) in (parent, os.path.dirname(parent) or ".")
+    """Whether image paths that start in a folder are found from a label file; see `ocrtune.data.formats.paddle`."""
+    label = PurePath(os.path.normpath(file))
+    return PurePath(os.path.normpath(folder)) in [*label.parents][: 1 + _FOLDERS_ABOVE]
 
 
 def _ratios(ledger: Ledger, key: str, files: list[str]) -> None:
