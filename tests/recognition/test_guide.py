@@ -17,7 +17,7 @@ from ocrtune.nn.heads.nrtr import NRTRDecoder
 from ocrtune.nn.heads.sar import SARDecoder
 from ocrtune.page import Page
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
-from ocrtune.recognition.model import Guide, build_guide, build_recognizer
+from ocrtune.recognition.model import Guide, Told, build_guide, build_recognizer
 from ocrtune.recognition.network import FAMILY, with_charset
 from ocrtune.recognition.task import RecognitionTask, own_settings
 from ocrtune.runtime.load import load_recognizer
@@ -52,15 +52,22 @@ def test_loss_is_the_official_one(case: str, part: str, logits: str, smoothing: 
     assert loss.item() == pytest.approx(official, rel=1e-5)
 
 
-def test_cases_that_are_one_class_are_one_token() -> None:
+@pytest.mark.parametrize("kind", [NRTRDecoder, SARDecoder])
+def test_cases_that_are_one_class_are_one_token(kind: type[NRTRDecoder] | type[SARDecoder]) -> None:
     charset = Charset(tuple("aAb1"))
-    tokens = NRTRDecoder.tokens(charset.classes)
-    answers = guide_tokens([charset.encode("A1"), charset.encode("a1")], tokens)[:, 1:]
-    logits = torch.randn(1, answers.shape[1], charset.classes + 4, generator=torch.Generator().manual_seed(0))
-    merged, same = merged_answers(logits.expand(2, -1, -1), answers, charset.case_pairs(), tokens)
-    assert torch.equal(same[0], same[1])
-    torch.testing.assert_close(merged.softmax(2).sum(2), torch.ones(2, 3))
-    assert same[0].tolist() == [charset.index("A") + 3, charset.index("1") + 3, tokens.end]
+    tokens = kind.tokens(charset.classes)
+    answers = guide_tokens([charset.encode("A1b"), charset.encode("a1")], tokens)[:, 1:]
+    count = charset.classes + (4 if kind is NRTRDecoder else 1)
+    logits = torch.randn(1, answers.shape[1], count, generator=torch.Generator().manual_seed(0)).expand(2, -1, -1)
+    merged, same = merged_answers(logits, answers, charset.case_pairs(), tokens)
+    assert merged.shape[2] == count - 1
+    probabilities, shift = logits.softmax(2), tokens.first - 1
+    either = probabilities[..., [charset.index("a") + shift, charset.index("A") + shift]].sum(2)
+    one = torch.gather(merged.softmax(2), 2, same.clamp(max=count - 2)[..., None])[..., 0]
+    torch.testing.assert_close(one[:, 0], either[:, 0])
+    others = torch.gather(probabilities, 2, answers.clamp(max=count - 1)[..., None])[..., 0]
+    torch.testing.assert_close(one[0, 1:], others[0, 1:])
+    assert same[1, -1] == tokens.pad
 
 
 @pytest.mark.parametrize("arch", ["ctc_pplcnetv4_tiny", "ctc_mobilenetv1_svtr"])
@@ -128,6 +135,17 @@ def test_guided_training_trains_both_and_exports_one(cable_pages: list[Page]) ->
     plain = RecognitionTask(recognition(), pages, pages)
     assert plain.network().guide is None
     assert set(plain.loss(plain.network().train(), plain.collate([plain.samples.sample(0, 0)]))) == {"loss"}
+
+
+def test_ctc_trains_the_backbone_unless_a_guide_does() -> None:
+    network = build_recognizer("ctc_mobilenetv1_svtr", 12).train()
+    network.guide = build_guide("ctc_mobilenetv1_svtr", network)
+    x, told = torch.randn(2, 3, 48, 64), Told(torch.tensor([[12, 1], [12, 2]]), torch.ones(2))
+    network(x, told).ctc.sum().backward()
+    assert network.head.weight.grad is not None
+    assert all(parameter.grad is None for parameter in network.backbone.parameters())
+    network(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.backbone.parameters())
 
 
 def test_guide_that_never_was_is_refused(cable_pages: list[Page]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,8 +14,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ocrtune.errors import BundleError
 from ocrtune.export.onnx import line_model_onnx
 from ocrtune.nn.fuse import deployed
+from ocrtune.nn.necks.rnn import BiLSTMNeck
 from ocrtune.recognition.guide import guide_loss, guide_tokens
 from ocrtune.recognition.loss import columns_needed, ctc_loss, ctc_losses
 from ocrtune.recognition.model import (
@@ -27,7 +30,7 @@ from ocrtune.recognition.model import (
 )
 from ocrtune.recognition.model import RECOGNIZERS as ARCHITECTURES
 from ocrtune.recognition.network import FAMILY
-from ocrtune.weights.network import inference_form
+from ocrtune.weights.network import inference_form, load_network
 from ocrtune.weights.paddle import to_torch, torch_name
 from support.golden import (
     CLASSIFIERS,
@@ -119,7 +122,7 @@ def test_every_tensor_of_the_official_network_has_its_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_every_recogniser_trains_folds_and_exports(arch: str) -> None:
+def test_every_recogniser_trains_folds_and_exports(arch: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = build_recognizer(arch, CLASSES)
     network.guide = build_guide(arch, network)
@@ -142,12 +145,20 @@ def test_every_recogniser_trains_folds_and_exports(arch: str) -> None:
     folded = inference_form(FAMILY, network)
     assert folded.guide is None
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules() if module is not folded)
-    session = onnxruntime.InferenceSession(line_model_onnx(folded, torch.zeros(1, 3, height, 32), columns=True))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(line_model_onnx(folded, torch.zeros(1, 3, height, 32), columns=True))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         before = network(x).numpy()
         np.testing.assert_allclose(folded(x).numpy(), before, atol=1e-5)
     (exported,) = session.run(None, {"input": x.numpy()})
     np.testing.assert_allclose(exported, before, atol=1e-5)
+    if isinstance(network.neck, BiLSTMNeck):
+        with pytest.raises(BundleError, match="weights of an LSTM"):
+            load_network(FAMILY, str(path), arch)
+        return
+    with torch.no_grad():
+        np.testing.assert_allclose(load_network(FAMILY, str(path)).model.eval()(x).numpy(), before, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ocrtune.charset import CasePairs
 from ocrtune.nn.heads.guide import Tokens
-from ocrtune.recognition.loss import merged_cases
 
 
 def guide_tokens(labels: Sequence[Sequence[int]], tokens: Tokens) -> Tensor:
@@ -47,8 +46,25 @@ def guide_loss(logits: Tensor, answers: Tensor, pad: int, smoothing: float) -> T
 
 
 def merged_answers(logits: Tensor, answers: Tensor, cases: CasePairs, tokens: Tokens) -> tuple[Tensor, Tensor]:
-    """A guide's logits and answers in which a letter's two cases are one token; see `merged_cases`."""
-    shift = tokens.first - 1
-    pairs = [(capital + shift, small + shift) for capital, small in cases]
-    logits, merged = merged_cases(logits, answers.tolist(), pairs)
-    return logits, torch.tensor(merged, device=answers.device)
+    """A guide's logits and answers in which a letter's two cases are one token, so that a loss does not ask for either.
+
+    Args:
+        logits: float [N, L, V].
+        answers: long [N, L].
+        cases: CTC classes that belong together.
+        tokens: the guide's.
+
+    Returns:
+        float [N, L, V less the small letters] and long [N, L]; padding keeps its token.
+    """
+    if not cases:
+        return logits, answers
+    count = logits.shape[2]
+    capital, small = torch.tensor(cases, device=logits.device).T + tokens.first - 1
+    logits = logits.float()
+    both = torch.logaddexp(logits[..., capital], logits[..., small])
+    kept = torch.ones(count, dtype=torch.bool, device=logits.device).index_fill(0, small, False)
+    place = torch.arange(count + 1, device=logits.device)  # the last one is SAR's padding, which is never predicted
+    place[:-1] = kept.cumsum(0) - 1
+    place[small] = place[capital]
+    return logits.index_copy(2, capital, both)[..., kept], place[answers]

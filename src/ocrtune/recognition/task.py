@@ -18,7 +18,7 @@ from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
-from ocrtune.recognition.loss import columns_needed, ctc_loss, merged_cases
+from ocrtune.recognition.loss import columns_needed, ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
 from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Told, build_guide
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
@@ -193,23 +193,15 @@ class RecognitionTask:
         device = next(network.parameters()).device
         lines = normalised(batch, self.preprocess, device)
         if self._guide is None:
-            return {"loss": self._ctc_loss(network(lines), batch)}
+            return {"loss": ctc_loss(network(lines), batch.labels, cases=self._cases)}
         tokens = self._guide.tokens(self.charset.classes)
         texts = guide_tokens(batch.labels, tokens).to(device)
         valid = batch.widths.to(device) / lines.shape[3]
         guided: Guided = network(lines, Told(texts[:, :-1], valid))
-        logits, answers = guided.guide, texts[:, 1:]
-        if self._cases:
-            logits, answers = merged_answers(logits, answers, self._cases, tokens)
-        ctc = self._ctc_loss(guided.ctc, batch)
+        logits, answers = merged_answers(guided.guide, texts[:, 1:], self._cases, tokens)
+        ctc = ctc_loss(guided.ctc, batch.labels, cases=self._cases)
         guide = guide_loss(logits, answers, tokens.pad, self._guide.SMOOTHING)
         return {"loss": ctc + guide, "ctc": ctc, "guide": guide}
-
-    def _ctc_loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        labels: Sequence[Sequence[int]] = batch.labels
-        if self._cases:
-            logits, labels = merged_cases(logits, labels, self._cases)
-        return ctc_loss(logits, labels)
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         score = score_lines(self.read(network), self.policy)

@@ -95,12 +95,18 @@ class _Reader:
             self.layers.append(GraphLayer("Linear", weight, None, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
-            self.layers.append(GraphLayer(node.op_type, self.constants[inputs[1]].astype(np.float32), bias, output))
+            weight = self.constants[inputs[1]].astype(np.float32)
+            if weight.ndim == 3:
+                weight = weight[:, :, None]  # along a line, which is a map of height 1 here
+            self.layers.append(GraphLayer(node.op_type, weight, bias, output))
         elif node.op_type == "BatchNormalization":
             gamma, beta, mean, var = (self.constants[name].astype(np.float64) for name in inputs[1:5])
             epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
             scale = gamma / np.sqrt(var + epsilon)
             self._fold(inputs[0], output, scale, beta - mean * scale)
+        elif node.op_type == "LayerNormalization":
+            scale, shift = (self.constants[name].astype(np.float32) for name in inputs[1:3])
+            self.layers.append(GraphLayer("LayerNorm", scale, shift, output))
         elif node.op_type in ("Mul", "Add"):
             self._read_affine(node.op_type, inputs, output)
 
@@ -148,7 +154,8 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
         example: an input on which the network runs, to record that order.
 
     Raises:
-        BundleError: kinds or shapes of the operators differ from the network's; nothing has been changed then.
+        BundleError: kinds or shapes of the operators differ from the network's, or it has an LSTM, whose weights a
+            graph may hold in any form; nothing has been changed then.
     """
     layers, modules = graph_layers(path), _in_execution_order(network, example)
     expected = [(_KINDS[type(module)], _weight(module).shape) for _, module in modules]
@@ -163,6 +170,12 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
             )
     if len(expected) != len(found):
         raise BundleError(f"the graph has {len(found)} weighted operators, the network {len(expected)}", where=path)
+    if any(isinstance(module, nn.LSTM) for module in network.modules()):
+        raise BundleError(
+            "the weights of an LSTM cannot be taken from an ONNX file",
+            where=path,
+            expected="a .pdparams, .safetensors or .pth file",
+        )
     for layer, (_, module) in zip(layers, modules, strict=True):
         _weight(module).copy_(torch.from_numpy(layer.weight.copy()))
         bias = module.bias
