@@ -8,22 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ocrtune.nn.backbones.resnet import BasicBlock
 from ocrtune.nn.layers import ConvBN, Size
-
-
-class LineBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut; a stage's first block averages and projects the shortcut."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: Size, project: bool) -> None:
-        super().__init__()
-        self.conv0 = ConvBN(in_channels, out_channels, 3, stride, activation=nn.ReLU())
-        self.conv1 = ConvBN(out_channels, out_channels, 3)
-        self.pool = nn.Identity() if stride == 1 else nn.AvgPool2d(stride, stride, ceil_mode=True)
-        self.short = ConvBN(in_channels, out_channels, 1) if project else nn.Identity()
-        self.act = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.conv1(self.conv0(x)) + self.short(self.pool(x)))
 
 
 class ResNetVdLine(nn.Module):
@@ -48,7 +34,8 @@ class ResNetVdLine(nn.Module):
             for index in range(depth):
                 stride: Size = (2, 1) if stage > 0 and index == 0 else 1
                 self.blocks.append(f"bb_{stage}_{index}")
-                self.add_module(self.blocks[-1], LineBlock(before, width, stride, project=index == 0))
+                block = BasicBlock(before, width, stride, project=index == 0, pooled=True)
+                self.add_module(self.blocks[-1], block)
                 before = width
         self.out_pool = nn.MaxPool2d(2)
         self.out_channels = before
