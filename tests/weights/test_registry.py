@@ -85,13 +85,6 @@ def test_a_cached_bundle_with_other_settings_is_made_anew() -> None:
 
 # networks that are registered and still have to be written; a name leaves this list with its network
 TO_COME = {
-    "db_mobilenetv3_dbfpn",
-    "db_mobilenetv3_rsefpn",
-    "db_resnet50_vd_lkpan",
-    "db_pphgnet_server",
-    "db_pphgnetv2_server",
-    "db_pplcnetv4_tiny",
-    "db_pplcnetv4_medium",
     "ctc_mobilenetv3_crnn",
     "ctc_resnet34_crnn",
     "ctc_mobilenetv1_crnn",

@@ -43,11 +43,12 @@ def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str]
     replaced = 0
     for name, child in module.named_children():
         path = f"{prefix}{name}."
-        fuse = getattr(child, "fused", None)
-        if callable(fuse) and not _any_of(child, path, names):
-            replacement = fuse()
+        own = _keys(child)
+        if callable(getattr(child, "fused", None)) and any(path + key not in names for key in own):
+            replacement = copy.deepcopy(child).fused()
             _replace(replacement)
-            if _any_of(replacement, path, names):
+            folded = _keys(replacement)
+            if not any(path + key in names for key in own - folded) and any(path + key in names for key in folded):
                 setattr(module, name, replacement)
                 replaced += 1
                 continue
@@ -55,8 +56,8 @@ def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str]
     return replaced
 
 
-def _any_of(module: nn.Module, prefix: str, names: Collection[str]) -> bool:
-    return any(prefix + key in names for key in module.state_dict())
+def _keys(module: nn.Module) -> set[str]:
+    return {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
 
 
 def _replace(module: nn.Module) -> None:
