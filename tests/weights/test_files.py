@@ -286,6 +286,15 @@ def test_guide_of_official_training_is_ignored_with_the_reason(tmp_path: Path) -
     assert len(network.report.ignored) + len(network.report.loaded) == len(table)
 
 
+def test_classifier_that_official_servers_carry_along_is_ignored(tmp_path: Path) -> None:
+    state = generated_state(load_json("models/v5_server_det.json"))
+    network = load_network(DETECTORS, str(write(tmp_path / "server.pdparams", state)))
+    assert network.arch == "db_pphgnetv2_server"
+    assert network.report is not None
+    assert network.report.complete
+    assert network.report.ignored == {"backbone.last_conv.weight": "classifier of the backbone's own pretraining"}
+
+
 @pytest.mark.parametrize(("family", "model"), [(DETECTORS, "v6_small_det"), (RECOGNIZERS, "v6_small_rec")])
 def test_only_one_network_fits(tmp_path: Path, family: Family[Any], model: str) -> None:
     path = write(tmp_path / "weights.pdparams", generated_state(load_json(f"models/{model}.json")))
