@@ -15,7 +15,8 @@ from _common import best_of, pages, show
 
 from ocrtune.runtime.decode import decode_map
 from ocrtune.runtime.load import load_detector
-from ocrtune.weights.registry import RAPIDOCR_V4, fetch_wheel, published_bundle
+from ocrtune.weights.published import RAPIDOCR_V4
+from ocrtune.weights.registry import fetch_wheel, published_bundle
 
 PAGES = 12
 

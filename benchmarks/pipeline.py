@@ -20,7 +20,8 @@ from ocrtune.ocr.evaluate import OcrResult, score_readings
 from ocrtune.page import Image, Page, TextRegion, as_polygon
 from ocrtune.recognition.metric import TextPolicy
 from ocrtune.runtime.load import detection_settings, load_pipeline, part_for
-from ocrtune.weights.registry import RAPIDOCR_V6, fetch_wheel, published_bundle
+from ocrtune.weights.published import RAPIDOCR_V6
+from ocrtune.weights.registry import fetch_wheel, published_bundle
 
 PAGES = 30
 POLICY: TextPolicy = "ignore-case-space"

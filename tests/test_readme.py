@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.paddle_configs import as_yaml, official
 from support.paths import ROOT
 from support.runs import OCRTUNE, quiet_environment
 
@@ -27,6 +28,7 @@ SHORTER = {
     "ocrtune train configs/detection.yaml": ["schedule.steps=2", "input.view_size=96"],
     "ocrtune train configs/recognition.yaml": ["schedule.steps=2"],
     "ocrtune train configs/orientation.yaml": ["schedule.steps=2"],
+    "ocrtune train det.yaml": ["schedule.steps=2", "input.view_size=96", "data.num_workers=1", "data.batch_size=2"],
 }
 
 
@@ -39,7 +41,7 @@ def commands(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Path:
-    """A folder with configs/ and a small receipts/, as the READMEs assume it."""
+    """A folder with configs/, a small receipts/ and a configuration of PaddleOCR, as the READMEs assume it."""
     folder = tmp_path_factory.mktemp("readme")
     for part, count in (("train", 24), ("val", 6)):
         for kind in ("img", "box"):
@@ -49,6 +51,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Path:
             for file in files:
                 os.symlink(file, target / file.name)
     os.symlink(ROOT / "configs", folder / "configs")
+    (folder / "PP-OCRv4_mobile_det.yml").write_text(as_yaml(official("PP-OCRv4_mobile_det")), encoding="utf-8")
     return folder
 
 

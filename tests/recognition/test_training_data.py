@@ -33,7 +33,7 @@ def line_page(folder: Path, text: str, width: int = 120, height: int = 30, name:
 def samples(pages: list[Page], config: RecognitionAugmentConfig | None = None, seed: int = 0) -> RecognitionSamples:
     config = config or RecognitionAugmentConfig()
     plan = plan_texts([r.text or "" for p in pages for r in p.regions], CHARSET, "drop")
-    lines = check_lines(pages, plan, PREPROCESS).lines
+    lines = check_lines(pages, plan, PREPROCESS, 8).lines
     return RecognitionSamples(lines, config, augmentation(config), PREPROCESS, CHARSET.index(" "), seed)
 
 
@@ -43,7 +43,7 @@ def test_lines_that_ctc_cannot_learn_are_found_and_said(tmp_path: Path) -> None:
         line_page(tmp_path, "aabb00112233", width=40, height=40, name="b.png"),  # 48 px: 8 columns of 64 px at most
         line_page(tmp_path, "???", name="c.png"),
     ]
-    check = check_lines(pages, plan_texts([], CHARSET, "drop"), PREPROCESS)
+    check = check_lines(pages, plan_texts([], CHARSET, "drop"), PREPROCESS, 8)
     assert [line.text for line in check.lines] == ["abc"]
     assert len(check.infeasible) == 1
     assert "needs 18 columns" in check.infeasible[0]

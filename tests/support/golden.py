@@ -13,7 +13,7 @@ from torch import nn
 
 from ocrtune.detection.model import DBDetector, build_detector
 from ocrtune.orientation.model import build_classifier
-from ocrtune.recognition.model import build_recognizer
+from ocrtune.recognition.model import CTCRecognizer, build_guide, build_recognizer
 from ocrtune.weights.paddle import to_torch
 from support.paths import GOLDEN, need
 
@@ -29,7 +29,16 @@ DETECTORS = {
     "v6_small_det": "db_pplcnetv4_small",
 }
 
-RECOGNIZERS = {"v4_mobile_rec": "ctc_pplcnetv3_mobile", "v6_small_rec": "ctc_pplcnetv4_small"}
+RECOGNIZERS = {
+    "v20_mobile_rec": "ctc_mobilenetv3_crnn",
+    "v2_rec": "ctc_mobilenetv1_crnn",
+    "v3_mobile_rec": "ctc_mobilenetv1_svtr",
+    "v4_mobile_rec": "ctc_pplcnetv3_mobile",
+    "v4_server_rec": "ctc_pphgnet_server",
+    "v5_mobile_rec": "ctc_pplcnetv3_mobile",
+    "v5_server_rec": "ctc_pphgnetv2_server",
+    "v6_small_rec": "ctc_pplcnetv4_small",
+}
 CLASSIFIERS = {"cls_mv3": "cls_mobilenetv3_x0_35"}
 
 
@@ -64,23 +73,33 @@ def generated_state(model: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]
 def golden_detector(name: str, model: dict[str, Any]) -> DBDetector:
     """One of the networks with its generated weights; every tensor has to find its place."""
     network = build_detector(DETECTORS[name])
+    _load_all(network, model)
+    return network
+
+
+def golden_recognizer(name: str, model: dict[str, Any]) -> CTCRecognizer:
+    """One of the recognisers, with the guide of its training, and its generated weights."""
+    network = build_recognizer(RECOGNIZERS[name], model["num_classes"])
+    network.guide = build_guide(RECOGNIZERS[name], network)
+    _load_all(network, model)
+    for module in network.modules():
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx] = 0  # what Paddle gives for padding, whatever the row holds
+    return network
+
+
+def golden_classifier(name: str, model: dict[str, Any]) -> nn.Module:
+    """One of the direction classifiers with its generated weights."""
+    network = build_classifier(CLASSIFIERS[name])
+    _load_all(network, model)
+    return network
+
+
+def _load_all(network: nn.Module, model: dict[str, Any]) -> None:
     result = network.load_state_dict(to_torch(generated_state(model), network), strict=False)
     assert not result.unexpected_keys
     assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
-    return network
-
-
-def golden_line_model(name: str, model: dict[str, Any]) -> nn.Module:
-    """One of the networks for lines with its generated weights; nothing but the guide of training is left over."""
-    network: nn.Module = (
-        build_recognizer(RECOGNIZERS[name], model["num_classes"])
-        if name in RECOGNIZERS
-        else build_classifier(CLASSIFIERS[name])
-    )
-    result = network.load_state_dict(to_torch(generated_state(model), network), strict=False)
-    assert all(key.startswith(("head.gtc_head.", "head.before_gtc.")) for key in result.unexpected_keys)
-    assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
-    return network
 
 
 def golden_model(name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:

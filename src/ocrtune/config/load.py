@@ -43,9 +43,13 @@ def load_config(path: Path | None, overrides: Iterable[str] = ()) -> Loaded:
         overrides: as typed; the value is parsed as YAML.
 
     Raises:
-        ConfigError: the file is missing or no YAML mapping, a key is unknown, or a value does not fit.
+        ConfigError: the file is missing or no YAML mapping, PaddleOCR's, a key is unknown, or a value does not fit.
     """
     values, origins = _read_yaml(path) if path is not None else ({}, {})
+    if is_paddle(values):
+        raise ConfigError(
+            "this is a configuration of PaddleOCR", where=path, hint=f"ocrtune config import {path} --out imported.yaml"
+        )
     for override in overrides:
         key, value = _split(override)
         _put(values, key, value, override)
@@ -89,27 +93,55 @@ def dump_yaml(config: BaseModel) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def is_paddle(values: Mapping[Any, Any]) -> bool:
+    """Whether the sections are those of a PaddleOCR configuration."""
+    return "Global" in values and "Architecture" in values
+
+
+def read_text(path: Path) -> str:
+    """A configuration file's text, without a byte order mark.
+
+    Raises:
+        ConfigError: the file is missing or no UTF-8 text.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError("the configuration file does not exist", where=path) from error
     except (UnicodeDecodeError, IsADirectoryError) as error:
         raise ConfigError("the configuration is no UTF-8 text file", where=path) from error
+
+
+def parse_mapping(text: str, where: object, expected: str) -> tuple[dict[Any, Any], yaml.MappingNode | None]:
+    """YAML text as nested mappings, and its syntax tree; an empty text is an empty mapping without a tree.
+
+    Args:
+        text: the YAML.
+        where: file that it comes from.
+        expected: example of a mapping, for the message.
+
+    Raises:
+        ConfigError: the text is no YAML, asks for Python objects, or is no mapping.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"the file is no valid YAML: {getattr(error, 'problem', error)}", where=where) from error
+        line = f"{where}:{mark.line + 1}" if mark else where
+        raise ConfigError(f"the file is no valid YAML: {getattr(error, 'problem', error)}", where=line) from error
+    except (ValueError, RecursionError) as error:  # a date that does not exist; thousands of open brackets
+        raise ConfigError(f"the file is no usable YAML: {error}", where=where) from error
     if values is None:
-        return {}, {}
+        return {}, None
     if not isinstance(values, dict) or not isinstance(root, yaml.MappingNode):
-        raise ConfigError(
-            "the configuration is no mapping of sections", where=path, expected="model: {...}\ndata: {...}"
-        )
-    return values, dict(_lines(root, path))
+        raise ConfigError("the configuration is no mapping of sections", where=where, expected=expected)
+    return values, root
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    values, root = parse_mapping(read_text(path), path, "model: {...}\ndata: {...}")
+    return values, {} if root is None else dict(_lines(root, path))
 
 
 def _lines(node: yaml.MappingNode, path: Path, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -295,6 +295,15 @@ class RecognitionAugmentConfig(LineAugmentConfig):
     )
 
 
+class RecognitionModelConfig(ModelConfig):
+    """Which recogniser, from which weights, and whether a second decoder guides its training."""
+
+    guide: bool = Field(
+        False,
+        description="train with PaddleOCR's attention decoder beside CTC (NRTR, or SAR for v3); it is not exported",
+    )
+
+
 class RecognitionConfig(TrainConfig):
     """Everything that a recogniser's training reads."""
 
@@ -302,6 +311,7 @@ class RecognitionConfig(TrainConfig):
     BATCH_SIZE = 32
 
     task: Literal["recognition"] = Field("recognition", description="what is trained")
+    model: RecognitionModelConfig = Field(default_factory=lambda: RecognitionModelConfig())
     text: TextConfig = Field(default_factory=lambda: TextConfig())
     input: LineInputConfig = Field(default_factory=lambda: LineInputConfig())
     augment: RecognitionAugmentConfig = Field(default_factory=lambda: RecognitionAugmentConfig())

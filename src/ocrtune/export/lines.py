@@ -69,7 +69,7 @@ def write_recognition_bundle(
 
     Args:
         path: the bundle folder.
-        model: the network in the form that it was trained in.
+        model: the network in the form that it was trained in; loses its guide.
         arch: its name.
         form: that form.
         preprocess, charset: what belongs to it.
@@ -81,8 +81,9 @@ def write_recognition_bundle(
     Raises:
         GateError: the exported file does not do the same as the network; nothing is written.
     """
+    RECOGNIZERS.drop_training_branches(model)
     folded = inference_form(RECOGNIZERS, model)
-    content = line_model_onnx(folded, RECOGNIZERS.example, columns=True)
+    content = line_model_onnx(folded, torch.zeros(1, 3, preprocess.height, 64), columns=True)
     plain = RecognitionThresholds()
     before = TextRecognizer(TorchTextEngine(folded), preprocess, charset, plain)
     after = TextRecognizer(OnnxTextEngine(content), preprocess, charset, plain)

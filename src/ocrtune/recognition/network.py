@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from ocrtune.bundle import TaskName
 from ocrtune.charset import BLANK, Charset
 from ocrtune.errors import ConfigError
-from ocrtune.recognition.model import RECOGNIZERS, CTCRecognizer, build_recognizer
+from ocrtune.recognition.model import RECOGNIZERS, CTCRecognizer, build_guide, build_recognizer
 from ocrtune.weights.network import Network
 from ocrtune.weights.onnx_graph import graph_layers
 from ocrtune.weights.registry import charset_in_onnx, published_bundle
 
 _PUBLISHED_CLASSES = 6625
+_GUIDE = "guide."
 
 
 class RecognizerFamily:
@@ -28,17 +29,20 @@ class RecognizerFamily:
 
     def build(self, arch: str, tensors: Mapping[str, Tensor] | None = None) -> CTCRecognizer:
         known = None if tensors is None else tensors.get("head.bias")
-        return build_recognizer(arch, _PUBLISHED_CLASSES if known is None else len(known))
+        model = build_recognizer(arch, _PUBLISHED_CLASSES if known is None else len(known))
+        if tensors is None or any(name.startswith(_GUIDE) for name in tensors):
+            model.guide = build_guide(arch, model)
+        return model
 
     def build_for_graph(self, arch: str, graph: Path) -> CTCRecognizer:
         return build_recognizer(arch, graph_layers(graph)[-1].weight.shape[0])
 
     def drop_training_branches(self, model: CTCRecognizer) -> None:
-        """There are none."""
+        model.guide = None
 
     def is_training_branch(self, name: str) -> bool:
-        """The guide of the official training (NRTR or SAR), which is not trained on here."""
-        return name.startswith(("head.gtc_head.", "head.before_gtc.", "head.sar_head."))
+        """The guide (NRTR or SAR)."""
+        return name.startswith(_GUIDE)
 
 
 FAMILY = RecognizerFamily()
@@ -89,7 +93,7 @@ def with_charset(model: CTCRecognizer, old: Charset, new: Charset) -> None:
 
     Rows of the last layer move with their characters; the blank stays class 0. A new character starts half way between
     the mean of all rows and the row of its nearest relative (see `Charset.relative`), or at the mean: low enough to
-    leave every reading of the old characters as it was.
+    leave every reading of the old characters as it was. A guide's tensors change likewise.
 
     Args:
         model: the network whose classes are those of ``old``.
@@ -98,17 +102,31 @@ def with_charset(model: CTCRecognizer, old: Charset, new: Charset) -> None:
     if old == new:
         return
     head = model.head
-    weight, bias = head.weight, head.bias
-    mean_weight, mean_bias = weight.mean(0), bias.mean()
-    replaced = nn.Linear(head.in_features, new.classes, device=weight.device, dtype=weight.dtype)
-    replaced.weight[BLANK], replaced.bias[BLANK] = weight[BLANK], bias[BLANK]
-    for index, character in enumerate(new.characters, start=1):
+    replaced = nn.Linear(head.in_features, new.classes, device=head.weight.device, dtype=head.weight.dtype)
+    replaced.weight.copy_(_moved(head.weight, old, new, first=BLANK + 1))
+    replaced.bias.copy_(_moved(head.bias, old, new, first=BLANK + 1))
+    model.head = replaced
+    guide = model.guide
+    if guide is not None:
+        first = guide.tokens(old.classes).first
+        model.guide = type(guide)(guide.in_channels, new.classes, guide.width).to(head.weight)
+        model.guide.load_state_dict(
+            {
+                name: _moved(tensor, old, new, first) if name in guide.CHARACTER_ROWS else tensor
+                for name, tensor in guide.state_dict().items()
+            }
+        )
+
+
+def _moved(rows: Tensor, old: Charset, new: Charset, first: int) -> Tensor:
+    """Rows of one tensor, [rows, ...], of which ``len(old.characters)`` from ``first`` on belong to characters."""
+    behind = first + len(old.characters)
+    mean = rows.mean(0)
+    moved = []
+    for character in new.characters:
         if character in old:
-            source = old.index(character)
-            replaced.weight[index], replaced.bias[index] = weight[source], bias[source]
+            moved.append(rows[first - 1 + old.index(character)])
             continue
         relative = old.relative(character)
-        near = old.index(relative) if relative is not None else None
-        replaced.weight[index] = mean_weight if near is None else (mean_weight + weight[near]) / 2
-        replaced.bias[index] = mean_bias if near is None else (mean_bias + bias[near]) / 2
-    model.head = replaced
+        moved.append(mean if relative is None else (mean + rows[first - 1 + old.index(relative)]) / 2)
+    return torch.cat([rows[:first], torch.stack(moved), rows[behind:]])

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ocrtune.bundle import Bundle
 from ocrtune.charset import Charset, TextPlan, plan_texts
 from ocrtune.config.schema import RecognitionConfig
 from ocrtune.data.lines import MAX_FIT_LINES, readable, spread_sample
-from ocrtune.errors import DataError
+from ocrtune.errors import ConfigError, DataError
 from ocrtune.nn.engine import TorchTextEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
+from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
 from ocrtune.recognition.loss import columns_needed, ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
-from ocrtune.recognition.model import CTCRecognizer
+from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Told, build_guide
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
 from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample, augmentation, collate, normalised
 from ocrtune.runtime.load import recognition_settings
@@ -29,7 +29,6 @@ from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
 from ocrtune.task import Evaluation
 from ocrtune.weights.network import Network, load_network
 
-_COLUMN = 8  # pixels of width that become one column of the output
 _SPREAD_SAMPLES = 16
 _SHOWN = 5
 _LR_FACTOR = 0.25  # on cable labels: 0.006 forgets (0.69 after 300 steps of 32), 0.0015 and 0.002 learn (0.86)
@@ -51,8 +50,15 @@ class LineCheck:
     empty: list[str] = field(default_factory=list)
 
 
-def check_lines(pages: Sequence[Page], plan: TextPlan, preprocess: LinePreprocess) -> LineCheck:
-    """Find lines that CTC cannot learn: T columns hold a label of T characters, less one for each repeated character."""
+def check_lines(pages: Sequence[Page], plan: TextPlan, preprocess: LinePreprocess, column: int) -> LineCheck:
+    """Find lines that CTC cannot learn: T columns hold a label of T characters, less one for each repeated character.
+
+    Args:
+        pages: labelled pages or lines.
+        plan: what is taught.
+        preprocess: how lines are seen.
+        column: pixels of width that become one column of the output.
+    """
     check = LineCheck([])
     for page in pages:
         for region in page.regions:
@@ -66,7 +72,7 @@ def check_lines(pages: Sequence[Page], plan: TextPlan, preprocess: LinePreproces
                 check.empty.append(f"{where}: '{region.text}' has no known character")
                 continue
             width, height = line.size()
-            columns = preprocess.input_width(max(1, round(width)), max(1, round(height))) // _COLUMN
+            columns = preprocess.input_width(max(1, round(width)), max(1, round(height))) // column
             needed = columns_needed(label)
             if needed > columns:
                 check.infeasible.append(
@@ -111,17 +117,18 @@ class RecognitionTask:
         self._start = load_network(
             FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
         )
+        self._guide = _chosen_guide(self._start, config.model.guide, config.trainer.seed)
         self._start_charset = start_charset(self._start, config.text.dictionary)
         self._val = spread_sample(val, MAX_FIT_LINES)
         texts = [r.text or "" for page in train for r in page.regions if readable(r)]
         self.plan = plan_texts(texts, self._start_charset, config.text.unknown)
         self._tell_unknown(progress)
-        own, self.thresholds = own_settings(self._start.bundle)
+        own, self.thresholds = own_settings(self._start)
         if config.augment.overturn:
             self.thresholds = self.thresholds.model_copy(update={"second_look": _SECOND_LOOK})
         size = config.input.model_dump()
         self.preprocess = own.model_copy(update=size)
-        self.check = check_lines(train, self.plan, self.preprocess)
+        self.check = check_lines(train, self.plan, self.preprocess, self._start.model.seen.column)
         self._tell_left_out(progress)
         self.policy: TextPolicy = (
             config.text.policy if config.text.policy != "auto" else self._suitable_policy(progress)
@@ -175,7 +182,8 @@ class RecognitionTask:
             return None
         count = min(_SPREAD_SAMPLES, len(self.samples))
         batch = collate([self.samples.sample(0, index) for index in range(count)], self.preprocess)
-        return relative_scales(network, lambda: network(normalised(batch, self.preprocess, torch.device("cpu"))))
+        scales = relative_scales(network, lambda: network(normalised(batch, self.preprocess, torch.device("cpu"))))
+        return {name: scale for name, scale in scales.items() if not FAMILY.is_training_branch(name)}
 
     def backbone_names(self, network: nn.Module) -> Sequence[str]:
         return [name for name, _ in network.named_parameters() if name.startswith("backbone.")]
@@ -185,8 +193,17 @@ class RecognitionTask:
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device
-        logits = network(normalised(batch, self.preprocess, device))
-        return {"loss": ctc_loss(logits, batch.labels, cases=self._cases)}
+        lines = normalised(batch, self.preprocess, device)
+        if self._guide is None:
+            return {"loss": ctc_loss(network(lines), batch.labels, cases=self._cases)}
+        tokens = self._guide.tokens(self.charset.classes)
+        texts = guide_tokens(batch.labels, tokens).to(device)
+        valid = batch.widths.to(device) / lines.shape[3]
+        guided: Guided = network(lines, Told(texts[:, :-1], valid))
+        logits, answers = merged_answers(guided.guide, texts[:, 1:], self._cases, tokens)
+        ctc = ctc_loss(guided.ctc, batch.labels, cases=self._cases)
+        guide = guide_loss(logits, answers, tokens.pad, self._guide.SMOOTHING)
+        return {"loss": ctc + guide, "ctc": ctc, "guide": guide}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         score = score_lines(self.read(network), self.policy)
@@ -229,6 +246,30 @@ class RecognitionTask:
         return policy
 
 
-def own_settings(bundle: Bundle | None) -> tuple[LinePreprocess, RecognitionThresholds]:
-    """A start bundle's settings, or the defaults for plain weight files."""
-    return (LinePreprocess(), RecognitionThresholds()) if bundle is None else recognition_settings(bundle)
+def _chosen_guide(start: Network[CTCRecognizer], wanted: bool, seed: int) -> type[Guide] | None:
+    """Give the start network a guide where its weights brought none, or take it away; returns its kind.
+
+    Raises:
+        ConfigError: a guide is wanted for a network that has none.
+    """
+    model = start.model
+    if not wanted:
+        model.guide = None
+    elif model.guide is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model.guide = build_guide(start.arch, model)
+        if model.guide is None:
+            raise ConfigError(
+                f"{start.arch} was never trained with a guide",
+                where="model.guide",
+                expected=f"one of {', '.join(GUIDES)}",
+            )
+    return None if model.guide is None else type(model.guide)
+
+
+def own_settings(start: Network[CTCRecognizer]) -> tuple[LinePreprocess, RecognitionThresholds]:
+    """A start bundle's settings, or for plain weight files the defaults at the height that the network reads."""
+    if start.bundle is not None:
+        return recognition_settings(start.bundle)
+    return LinePreprocess(height=start.model.seen.height), RecognitionThresholds()

@@ -103,7 +103,10 @@ class _Reader:
             self.layers.append(GraphLayer("LayerNorm", weight, bias, output))
         elif node.op_type in ("Conv", "ConvTranspose"):
             bias = self.constants[inputs[2]].astype(np.float32) if len(inputs) > 2 else None
-            self.layers.append(GraphLayer(node.op_type, self.constants[inputs[1]].astype(np.float32), bias, output))
+            weight = self.constants[inputs[1]].astype(np.float32)
+            if weight.ndim == 3:
+                weight = weight[:, :, None]  # along a line, which is a map of height 1 here
+            self.layers.append(GraphLayer(node.op_type, weight, bias, output))
         elif node.op_type == "BatchNormalization":
             gamma, beta, mean, var = (self.constants[name].astype(np.float64) for name in inputs[1:5])
             epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
@@ -160,7 +163,8 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
         example: an input on which the network runs, to record that order.
 
     Raises:
-        BundleError: kinds or shapes of the operators differ from the network's; nothing has been changed then.
+        BundleError: kinds or shapes of the operators differ from the network's, or it has an LSTM, whose weights a
+            graph may hold in any form; nothing has been changed then.
     """
     layers, modules = graph_layers(path), _in_execution_order(network, example)
     expected = [(_KINDS[type(module)], _weight(module).shape) for _, module in modules]
@@ -178,6 +182,12 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
             f"the graph has {len(found)} weighted operators, the network {len(expected)}",
             where=path,
             hint="the file belongs to another architecture",
+        )
+    if any(isinstance(module, nn.LSTM) for module in network.modules()):
+        raise BundleError(
+            "the weights of an LSTM cannot be taken from an ONNX file",
+            where=path,
+            expected="a .pdparams, .safetensors or .pth file",
         )
     for layer, (_, module) in zip(layers, modules, strict=True):
         _weight(module).copy_(torch.from_numpy(layer.weight.copy()))

@@ -27,8 +27,17 @@ _RENAMES = (
     (re.compile(r"\._variance$"), ".running_var"),
     (re.compile(r"\._batch_norm\."), ".bn."),
     (re.compile(r"\._conv\."), ".conv."),
-    (re.compile(r"^head\.ctc_encoder\.encoder\."), "neck."),
-    (re.compile(r"^head\.(?:ctc_head\.)?fc\."), "head."),
+    (re.compile(r"\._(depthwise_conv|pointwise_conv|se)\."), r".\1."),
+    (re.compile(r"^(?:head\.ctc_encoder|neck)\.encoder\."), "neck."),
+    (re.compile(r"^head\.(?:ctc_head\.)?fc1\."), "neck.fc1."),
+    (re.compile(r"^head\.(?:ctc_head\.)?fc2?\."), "head."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.0\."), "neck.depthwise_conv.conv."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.1\."), "neck.depthwise_conv.bn."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.3\."), "neck.pointwise_conv.conv."),
+    (re.compile(r"^head\.ctc_head\.guide_layer\.4\."), "neck.pointwise_conv.bn."),
+    (re.compile(r"^head\.before_gtc\.1\.fc\."), "guide.project."),
+    (re.compile(r"^head\.gtc_head\.embedding\."), "guide."),
+    (re.compile(r"^head\.(?:gtc|sar)_head\."), "guide."),
     (re.compile(r"^(neck\.(?:conv\w+|skip_conv)\.)norm\."), r"\1bn."),
     (re.compile(r"^neck\.local_conv\.0\."), "neck.local_conv.conv."),
     (re.compile(r"^neck\.local_conv\.1\."), "neck.local_conv.bn."),
@@ -106,15 +115,25 @@ def as_tensor(array: npt.NDArray[Any]) -> Tensor:
 
 
 def oriented(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Tensors in Paddle's layouts under a network's names, in that network's layouts: linear weights are transposed."""
+    """Tensors in Paddle's layouts under a network's names, in that network's layouts.
+
+    Linear weights are transposed; convolutions along lines, which are maps of height 1 here, get an axis for it.
+    """
     linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    return {name: tensor.t() if name in linear and tensor.ndim == 2 else tensor for name, tensor in tensors.items()}
+    maps = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
+
+    def turned(name: str, tensor: Tensor) -> Tensor:
+        if name in linear and tensor.ndim == 2:
+            return tensor.t()
+        return tensor[:, :, None] if name in maps and tensor.ndim == 3 else tensor
+
+    return {name: turned(name, tensor) for name, tensor in tensors.items()}
 
 
 def to_torch(state: Mapping[str, npt.NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
     """Arrays by Paddle's names as tensors under our names and layouts.
 
-    Tensors that the official network carries but never runs are left out.
+    Tensors that the official network carries but does not need are left out.
     """
     own = model.state_dict().keys()
     named = {torch_name(name): as_tensor(array) for name, array in state.items()}

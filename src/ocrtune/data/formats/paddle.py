@@ -24,6 +24,8 @@ NAME = "paddle"
 
 
 DIRECTIONS = ("0", "180")
+FOLDERS_ABOVE = 3
+"""How many folders above a label file its image paths may start."""
 
 
 def matches(path: Path) -> bool:
@@ -179,6 +181,6 @@ def _label_file(path: Path) -> Path:
 
 def find_image(name: str, base: Path) -> Path | None:
     """The image that a label file in ``base`` names; None where it is not there."""
-    # PPOCRLabel writes the image folder's own name in front, so the path may start one level higher.
-    candidates = (base / name, base.parent / name, base / Path(name).name)
+    # PPOCRLabel writes the image folder's own name in front, and PaddleOCR's data_dir is often some levels higher
+    candidates = (base / name, *(folder / name for folder in [*base.parents][:FOLDERS_ABOVE]), base / Path(name).name)
     return next((candidate for candidate in candidates if candidate.is_file()), None)

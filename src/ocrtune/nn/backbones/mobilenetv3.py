@@ -87,18 +87,19 @@ class MobileNetV3Line(nn.Module):
 
     Args:
         scale: width multiplier; channels are rounded to multiples of 8.
+        first_stride: of the first block; the pair (1, 1) shrinks nothing, but the block has no shortcut.
 
     Attributes:
         out_channels: channels of the output.
     """
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, first_stride: tuple[int, int] = (2, 1)) -> None:
         super().__init__()
         before = _scaled(16, scale)
         self.conv1 = ConvBN(3, before, 3, 2, activation=nn.Hardswish())
         blocks = []
-        for kernel, middle, out, use_se, hardswish, strided in _SMALL:
-            stride: Size = (2, 1) if strided else 1
+        for index, (kernel, middle, out, use_se, hardswish, strided) in enumerate(_SMALL):
+            stride: Size = first_stride if index == 0 else (2, 1) if strided else 1
             width = _scaled(out, scale)
             blocks.append(
                 InvertedResidual(
@@ -111,8 +112,13 @@ class MobileNetV3Line(nn.Module):
         self.conv2 = ConvBN(before, self.out_channels, 1, activation=nn.Hardswish())
 
     def forward(self, x: Tensor) -> Tensor:
-        """float [N, 3, H, W] -> float [N, C, H/64, W/4]."""
+        """float [N, 3, H, W] -> float [N, C, H/64, W/4], or H/32 where the first block does not shrink."""
         return F.max_pool2d(self.conv2(self.blocks(self.conv1(x))), 2)
+
+
+def mobilenetv3_line_small_x0_5() -> MobileNetV3Line:
+    """The backbone of PP-OCR v2.0's mobile recogniser: lines of height 32, an output of 288 channels."""
+    return MobileNetV3Line(scale=0.5, first_stride=(1, 1))
 
 
 def mobilenetv3_line_small_x0_35() -> MobileNetV3Line:

@@ -39,19 +39,19 @@ class RepDepthwise(nn.Module):
 
 
 class TokenMixer(nn.Module):
-    """Depthwise mixing over positions; where it strides a plain depthwise convolution, else re-parameterised."""
+    """Depthwise mixing over positions: re-parameterised, or a plain depthwise convolution that may stride."""
 
-    def __init__(self, channels: int, stride: Size, use_se: bool) -> None:
+    def __init__(self, channels: int, stride: Size, reparameterised: bool, use_se: bool) -> None:
         super().__init__()
-        if stride == 1:
+        if reparameterised:
             self.rep_dw = RepDepthwise(channels)
         else:
             self.dw_conv = ConvBN(channels, channels, 3, stride, groups=channels)
-        self.stride = stride
+        self.reparameterised = reparameterised
         self.se = SqueezeExcitation(channels) if use_se else None
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.rep_dw(x) if self.stride == 1 else self.dw_conv(x)
+        x = self.rep_dw(x) if self.reparameterised else self.dw_conv(x)
         return x if self.se is None else self.se(x)
 
 
@@ -68,17 +68,17 @@ class ChannelMixer(nn.Module):
 
 
 class LCNetV4Block(nn.Module):
-    """Token mixer, then channel mixer with a shortcut where stride is 1."""
+    """Token mixer, then channel mixer; a shortcut and a re-parameterised token mixer where the shape stays."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: Size, use_se: bool) -> None:
         super().__init__()
-        self.token_mixer = TokenMixer(in_channels, stride, use_se)
+        self.shortcut = stride == 1 and in_channels == out_channels
+        self.token_mixer = TokenMixer(in_channels, stride, self.shortcut, use_se)
         self.channel_mixer = ChannelMixer(in_channels, out_channels)
-        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.token_mixer(x)
-        return x + self.channel_mixer(x) if self.stride == 1 else self.channel_mixer(x)
+        return x + self.channel_mixer(x) if self.shortcut else self.channel_mixer(x)
 
 
 class PPLCNetV4Det(nn.Module):
@@ -134,17 +134,17 @@ class PPLCNetV4Rec(nn.Module):
     """PP-LCNetV4 for text lines: height is reduced 16-fold and averaged away, width 8-fold.
 
     Args:
-        stem: middle channels of the stem.
+        stem: float [N, 3, 48, W] -> float [N, C, 12, W/4], C as many as the first stage has.
         stages: rows of (output channels, stride, squeeze-and-excitation) for the blocks of each stage.
 
     Attributes:
         out_channels: channels of the output.
     """
 
-    def __init__(self, stem: int, stages: Sequence[Sequence[tuple[int, Size, bool]]]) -> None:
+    def __init__(self, stem: nn.Module, stages: Sequence[Sequence[tuple[int, Size, bool]]]) -> None:
         super().__init__()
         before = stages[0][0][0]
-        self.conv1 = Stem(stem, before)
+        self.conv1 = stem
         self.stages = []
         for number, rows in enumerate(stages, start=2):
             blocks = []
@@ -163,14 +163,40 @@ class PPLCNetV4Rec(nn.Module):
         return F.avg_pool2d(x, (3, 2))
 
 
+def pplcnetv4_rec_tiny() -> PPLCNetV4Rec:
+    """The backbone of the PP-OCRv6 tiny recogniser: a stem of two convolutions, an output of 160 channels."""
+    return PPLCNetV4Rec(
+        stem=nn.Sequential(ConvBN(3, 24, 3, 2), nn.GELU(), ConvBN(24, 48, 3, 2)),
+        stages=(
+            [(48, 1, True)],
+            [(48, 1, False)],
+            [(96, (2, 1), False), (96, 1, True), (96, 1, False)],
+            [(160, (2, 1), False), (160, 1, True), *[(160, 1, False)] * 2],
+        ),
+    )
+
+
 def pplcnetv4_rec_small() -> PPLCNetV4Rec:
     """The backbone of the PP-OCRv6 small recogniser: an output of 384 channels."""
     return PPLCNetV4Rec(
-        stem=48,
+        stem=Stem(48, 96),
         stages=(
             [(96, 1, True)],
             [(96, 1, False)] * 2,
             [(192, (2, 1), False), *[(192, 1, True), (192, 1, False)] * 3],
             [(384, (2, 1), False), (384, 1, True), (384, 1, False)],
+        ),
+    )
+
+
+def pplcnetv4_rec_medium() -> PPLCNetV4Rec:
+    """The backbone of the PP-OCRv6 medium recogniser: an output of 768 channels."""
+    return PPLCNetV4Rec(
+        stem=Stem(64, 128),
+        stages=(
+            [(128, 1, True)],
+            [(256, 1, False), (256, 1, False), (256, 1, True)],
+            [(512, (2, 1), False), *[(512, 1, True), (512, 1, False)] * 3],
+            [(768, (2, 1), False), (768, 1, True), (768, 1, False)],
         ),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN
+from ocrtune.nn.layers import ConvBN, Size
 
 
 class Shortcut(nn.Module):
@@ -17,13 +17,13 @@ class Shortcut(nn.Module):
     Args:
         stride: of the block.
         project: whether channels change, or the block opens a stage.
-        pooled: average 2x2 and project with stride 1 (vd) instead of projecting with the block's stride.
+        pooled: average over the stride and project with stride 1 (vd) instead of projecting with the block's stride.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, project: bool, pooled: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: Size, project: bool, pooled: bool) -> None:
         super().__init__()
-        pools = pooled and stride == 2
-        self.pool = nn.AvgPool2d(2, 2, ceil_mode=True) if pools else nn.Identity()
+        pools = pooled and stride != 1
+        self.pool = nn.AvgPool2d(stride, stride, ceil_mode=True) if pools else nn.Identity()
         self.short = ConvBN(in_channels, out_channels, 1, 1 if pools else stride) if project else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class BasicBlock(Shortcut):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, project: bool, pooled: bool) -> None:
+    def __init__(self, in_channels: int, width: int, stride: Size, project: bool, pooled: bool) -> None:
         super().__init__(in_channels, width, stride, project, pooled)
         self.conv0 = ConvBN(in_channels, width, 3, stride, activation=nn.ReLU())
         self.conv1 = ConvBN(width, width, 3)
@@ -50,7 +50,7 @@ class Bottleneck(Shortcut):
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int, project: bool, pooled: bool) -> None:
+    def __init__(self, in_channels: int, width: int, stride: Size, project: bool, pooled: bool) -> None:
         super().__init__(in_channels, 4 * width, stride, project, pooled)
         self.conv0 = ConvBN(in_channels, width, 1, activation=nn.ReLU())
         self.conv1 = ConvBN(width, width, 3, stride, activation=nn.ReLU())

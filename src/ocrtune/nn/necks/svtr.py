@@ -1,6 +1,6 @@
 """Necks of CTC recognisers: a few global attention blocks over the columns of a text line.
 
-Source: SVTR (Du et al. 2022) as PP-OCRv3 to v6 reduce it. `SVTRNeck` is PP-OCRv4's, `LightSVTRNeck` is PP-OCRv6's.
+Source: SVTR (Du et al. 2022) as PP-OCRv3 to v6 reduce it. `SVTRNeck` is PP-OCRv3's to v5's, `LightSVTRNeck` PP-OCRv6's.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN
+from ocrtune.nn.layers import ConvBN, Size
 
 _HEADS = 8
 _DROPOUT = 0.1
@@ -32,12 +32,12 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Linear layer to twice the channels, swish, linear layer back."""
+    """Linear layer to ``ratio`` times the channels, swish, linear layer back."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, ratio: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(channels, 2 * channels)
-        self.fc2 = nn.Linear(2 * channels, channels)
+        self.fc1 = nn.Linear(channels, ratio * channels)
+        self.fc2 = nn.Linear(ratio * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.dropout(F.silu(self.fc1(x)), _DROPOUT, self.training))
@@ -46,12 +46,12 @@ class MLP(nn.Module):
 class SVTRBlock(nn.Module):
     """Attention and MLP, each behind a layer normalisation and with a shortcut."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, ratio: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels, eps=1e-5)
         self.mixer = Attention(channels)
         self.norm2 = nn.LayerNorm(channels, eps=1e-5)
-        self.mlp = MLP(channels)
+        self.mlp = MLP(channels, ratio)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + F.dropout(self.mixer(self.norm1(x)), _DROPOUT, self.training)
@@ -61,9 +61,9 @@ class SVTRBlock(nn.Module):
 class SVTRBlocks(nn.Module):
     """Blocks over the columns of a line, closed by a layer normalisation."""
 
-    def __init__(self, channels: int, depth: int) -> None:
+    def __init__(self, channels: int, depth: int, ratio: int) -> None:
         super().__init__()
-        self.svtr_block = nn.ModuleList(SVTRBlock(channels) for _ in range(depth))
+        self.svtr_block = nn.ModuleList(SVTRBlock(channels, ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(channels, eps=1e-6)
 
     def mix(self, x: Tensor) -> Tensor:
@@ -75,25 +75,28 @@ class SVTRBlocks(nn.Module):
 
 
 class SVTRNeck(SVTRBlocks):
-    """PP-OCRv4's: reduce, attend, expand, join with the input, reduce.
+    """PP-OCRv3's, v4's and v5's: reduce, attend, expand, join with the input, reduce.
 
     Args:
         in_channels: of the backbone.
         hidden: channels of the attention blocks.
         out_channels: of the result.
         depth: number of blocks.
+        kernel: of the first and the last but one convolution.
 
     Attributes:
         out_channels: channels of the output.
     """
 
-    def __init__(self, in_channels: int, hidden: int = 120, out_channels: int = 120, depth: int = 2) -> None:
-        super().__init__(hidden, depth)
+    def __init__(
+        self, in_channels: int, hidden: int = 120, out_channels: int = 120, depth: int = 2, kernel: Size = (1, 3)
+    ) -> None:
+        super().__init__(hidden, depth, ratio=2)
         narrow = in_channels // 8
-        self.conv1 = ConvBN(in_channels, narrow, (1, 3), activation=nn.SiLU())
+        self.conv1 = ConvBN(in_channels, narrow, kernel, activation=nn.SiLU())
         self.conv2 = ConvBN(narrow, hidden, 1, activation=nn.SiLU())
         self.conv3 = ConvBN(hidden, in_channels, 1, activation=nn.SiLU())
-        self.conv4 = ConvBN(2 * in_channels, narrow, (1, 3), activation=nn.SiLU())
+        self.conv4 = ConvBN(2 * in_channels, narrow, kernel, activation=nn.SiLU())
         self.conv1x1 = ConvBN(narrow, out_channels, 1, activation=nn.SiLU())
         self.out_channels = out_channels
 
@@ -107,8 +110,8 @@ class SVTRNeck(SVTRBlocks):
 class LightSVTRNeck(SVTRBlocks):
     """PP-OCRv6's: reduce, mix neighbours by a depthwise convolution, attend, add a reduced shortcut."""
 
-    def __init__(self, in_channels: int, channels: int = 120, depth: int = 2) -> None:
-        super().__init__(channels, depth)
+    def __init__(self, in_channels: int, channels: int = 120, depth: int = 2, ratio: int = 2) -> None:
+        super().__init__(channels, depth, ratio)
         self.skip_conv = ConvBN(in_channels, channels, 1, activation=nn.SiLU())
         self.conv_reduce = ConvBN(in_channels, channels, 1, activation=nn.SiLU())
         self.local_conv = ConvBN(channels, channels, (1, 7), groups=channels, activation=nn.SiLU())
