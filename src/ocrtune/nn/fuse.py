@@ -48,7 +48,7 @@ def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str]
             continue
         own = _keys(child)
         if callable(getattr(child, "fused", None)) and any(path + key not in names for key in own):
-            replacement = copy.deepcopy(child).fused()
+            replacement: nn.Module = copy.deepcopy(child).fused()  # type: ignore[operator]
             _replace(replacement)
             folded = _keys(replacement)
             if not any(path + key in names for key in own - folded) and any(path + key in names for key in folded):
