@@ -44,9 +44,26 @@ _V6_DET = {
     },
     "own": {"layer_list_out_channels": [48, 96, 192, 384]},
 }
+_INTRACL = {
+    "reduce_channel": [1, 1, 0],
+    "return_channel": [1, 1, 0],
+    **{
+        f"{name}_{ratio}ratio": [[k if tall else 1, k if wide else 1], [1, 1], [tall * (k // 2), wide * (k // 2)]]
+        for name, tall, wide in (
+            ("vertical_long_to_small_conv", 1, 0),
+            ("horizontal_small_to_long_conv", 0, 1),
+            ("symmetric_conv_long", 1, 1),
+        )
+        for ratio, k in (("long", 7), ("mid", 5), ("short", 3))
+    },
+}
+_V5_SERVER_DET = {
+    "own": {"intraclass_block_config": _INTRACL, "scale_factor_list": [1, 2, 4, 8], "kernel_list": [3, 2, 2]}
+}
 # module, class prefix, our network, settings of the backbone and of the network, input, gain
 _CASES: tuple[tuple[str, str, str, dict[str, Any], tuple[int, ...], float], ...] = (
     ("pp_ocrv5_mobile_det", "PPOCRV5MobileDet", "db_pplcnetv3_mobile", {}, (1, 3, 96, 128), 0.55),
+    ("pp_ocrv5_server_det", "PPOCRV5ServerDet", "db_pphgnetv2_server", _V5_SERVER_DET, (1, 3, 96, 128), 1.1),
     (
         "pp_ocrv5_mobile_rec",
         "PPOCRV5MobileRec",
@@ -87,9 +104,10 @@ def main() -> None:
     for module, prefix, arch, settings, shape, gain in _CASES:
         package = f"transformers.models.{module}"
         configure = getattr(importlib.import_module(f"{package}.configuration_{module}"), f"{prefix}Config")
-        config = configure()
-        backbone = type(config.backbone_config)(**{**_kept(config.backbone_config), **settings.get("backbone", {})})
-        config = configure(backbone_config=backbone, **settings.get("own", {}))
+        config = configure(**settings.get("own", {}))
+        if "backbone" in settings:
+            backbone = type(config.backbone_config)(**{**_kept(config.backbone_config), **settings["backbone"]})
+            config = configure(backbone_config=backbone, **settings.get("own", {}))
         kind = "ForObjectDetection" if module.endswith("_det") else "ForTextRecognition"
         network = getattr(importlib.import_module(f"{package}.modeling_{module}"), prefix + kind)(config).eval()
         shapes = {

@@ -27,7 +27,7 @@ from ocrtune.nn.fuse import deployed
 from ocrtune.orientation.network import FAMILY as CLASSIFIERS
 from ocrtune.recognition.network import FAMILY as RECOGNIZERS
 from ocrtune.recognition.network import start_charset
-from ocrtune.weights.files import Source, find_source, read_tensors
+from ocrtune.weights.files import NamedTensors, Source, find_source, read_tensors
 from ocrtune.weights.network import Family, inference_form, load_network, tensor_fits
 from ocrtune.weights.paddle import read_pdparams, torch_name
 from ocrtune.weights.report import MisfitError
@@ -286,6 +286,15 @@ def test_guide_of_official_training_is_ignored_with_the_reason(tmp_path: Path) -
     assert len(network.report.ignored) + len(network.report.loaded) == len(table)
 
 
+def test_classifier_that_official_servers_carry_along_is_ignored(tmp_path: Path) -> None:
+    state = generated_state(load_json("models/v5_server_det.json"))
+    network = load_network(DETECTORS, str(write(tmp_path / "server.pdparams", state)))
+    assert network.arch == "db_pphgnetv2_server"
+    assert network.report is not None
+    assert network.report.complete
+    assert network.report.ignored == {"backbone.last_conv.weight": "classifier of the backbone's own pretraining"}
+
+
 @pytest.mark.parametrize(("family", "model"), [(DETECTORS, "v6_small_det"), (RECOGNIZERS, "v6_small_rec")])
 def test_only_one_network_fits(tmp_path: Path, family: Family[Any], model: str) -> None:
     path = write(tmp_path / "weights.pdparams", generated_state(load_json(f"models/{model}.json")))
@@ -294,11 +303,40 @@ def test_only_one_network_fits(tmp_path: Path, family: Family[Any], model: str) 
     assert fits == {("db" if family is DETECTORS else "ctc") + "_pplcnetv4_small"}
 
 
+OFFICIAL = {
+    "cls_mv3": "cls_mobilenetv3_x0_35",
+    "v20_mobile_det": "db_mobilenetv3_dbfpn",
+    "v20_mobile_rec": "ctc_mobilenetv3_crnn",
+    "v20_server_det": "db_resnet18_vd",
+    "v2_rec": "ctc_mobilenetv1_crnn",
+    "v3_mobile_det": "db_mobilenetv3_rsefpn",
+    "v3_mobile_rec": "ctc_mobilenetv1_svtr",
+    "v3_server_det": "db_resnet50_vd_lkpan",
+    "v4_mobile_det": "db_pplcnetv3_mobile",
+    "v4_mobile_rec": "ctc_pplcnetv3_mobile",
+    "v4_server_det": "db_pphgnet_server",
+    "v4_server_rec": "ctc_pphgnet_server",
+    "v5_mobile_rec": "ctc_pplcnetv3_mobile",
+    "v5_server_det": "db_pphgnetv2_server",
+    "v5_server_rec": "ctc_pphgnetv2_server",
+    "v6_small_det": "db_pplcnetv4_small",
+    "v6_small_rec": "ctc_pplcnetv4_small",
+    "v6_tiny_det": "db_pplcnetv4_tiny",
+}
+
+
+@pytest.mark.parametrize("model", sorted(OFFICIAL))
+def test_official_networks_are_recognised_by_names_and_shapes(model: str) -> None:
+    table = load_json(f"models/{model}.json")["weights"]
+    tensors = {torch_name(name): torch.empty(row[0], device="meta") for name, row in table.items()}
+    family = next(family for family in FAMILIES if OFFICIAL[model] in family.names)
+    reports = tensor_fits(family, NamedTensors(tensors, paddle_layout=True))
+    assert [name for name, report in reports.items() if report.complete] == [OFFICIAL[model]]
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.task)
 def test_every_network_fits_its_own_tensors_in_both_forms_and_no_other(family: Family[Any]) -> None:
     """Which network a file belongs to is found out without making weights, so every one has to stand that."""
-    from ocrtune.weights.files import NamedTensors
-
     for arch in family.names:
         with torch.device("meta"):
             model = family.build(arch, None)

@@ -83,23 +83,10 @@ def test_a_cached_bundle_with_other_settings_is_made_anew() -> None:
     assert part.fingerprint() == again.fingerprint()
 
 
-# networks that are registered and still have to be written; a name leaves this list with its network
-TO_COME = {
-    "ctc_mobilenetv3_crnn",
-    "ctc_resnet34_crnn",
-    "ctc_mobilenetv1_crnn",
-    "ctc_mobilenetv1_svtr",
-    "ctc_pphgnet_server",
-    "ctc_pphgnetv2_server",
-    "ctc_pplcnetv4_tiny",
-    "ctc_pplcnetv4_medium",
-}
-
-
 def test_every_entry_is_whole() -> None:
     known = {*DETECTORS, *RECOGNIZERS, *CLASSIFIERS}
     for name, weights in WEIGHTS.items():
-        assert weights.arch in known | TO_COME, name
+        assert weights.arch in known, name
         assert weights.source.startswith("https://") == (weights.wheel is None), name
         assert (weights.sha256 is not None) == (weights.kind == "onnx"), name
         assert weights.sha256 is None or len(weights.sha256) == 64, name

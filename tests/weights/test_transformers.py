@@ -27,7 +27,7 @@ def test_hugging_face_folder_computes_the_same_here(tmp_path: Path, name: str) -
     save_file(tensors, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": name}), encoding="utf-8")
     family: Family[Any] = DETECTORS if name.endswith("_det") else RECOGNIZERS
-    network = load_network(family, str(tmp_path))
+    network = load_network(family, str(tmp_path))  # whose network is found out from the tensors
     assert network.arch == case["arch"]
     assert network.form == ("training" if "v5" in name else "deployed"), "v6 comes with merged depthwise convolutions"
     assert network.report is not None

@@ -36,23 +36,26 @@ def deployed_like(model: _M, names: Collection[str]) -> tuple[_M, int]:
     Returns:
         the network, and how many modules were replaced.
     """
-    return model, _replace_where_folded(model, "", names)
+    parents = {name[: place + 1] for name in names for place, letter in enumerate(name) if letter == "."}
+    return model, _replace_where_folded(model, "", names, parents)
 
 
-def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str]) -> int:
+def _replace_where_folded(module: nn.Module, prefix: str, names: Collection[str], parents: Collection[str]) -> int:
     replaced = 0
     for name, child in module.named_children():
         path = f"{prefix}{name}."
+        if path not in parents:  # the file has nothing of it in either form
+            continue
         own = _keys(child)
         if callable(getattr(child, "fused", None)) and any(path + key not in names for key in own):
-            replacement = copy.deepcopy(child).fused()
+            replacement: nn.Module = copy.deepcopy(child).fused()  # type: ignore[operator]
             _replace(replacement)
             folded = _keys(replacement)
             if not any(path + key in names for key in own - folded) and any(path + key in names for key in folded):
                 setattr(module, name, replacement)
                 replaced += 1
                 continue
-        replaced += _replace_where_folded(child, path, names)
+        replaced += _replace_where_folded(child, path, names, parents)
     return replaced
 
 

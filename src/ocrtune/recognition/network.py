@@ -64,6 +64,8 @@ def start_charset(network: Network[CTCRecognizer], named: str | None) -> Charset
         charset = Charset.read(Path(named))
         if network.fresh_head:
             network.model.head = build_recognizer(network.arch, charset.classes).head
+            if network.model.guide is not None:
+                network.model.guide = build_guide(network.arch, network.model)
             return charset
         if charset.classes == classes - 1:
             charset = Charset((*charset.characters, " "))  # PaddleOCR's use_space_char

@@ -1,8 +1,9 @@
 """Names of the PP-OCR networks of the Python package ``transformers`` (a folder with config.json and model.safetensors).
 
 Source: the state dicts of its classes PPOCRV5MobileDet, PPOCRV5MobileRec, PPOCRV5ServerDet, PPOCRV5ServerRec,
-PPOCRV6SmallDet, PPOCRV6SmallRec and PPOCRV6TinyRec (version 5.23), held against Paddle's. Its v6 networks come with
-their re-parameterised depthwise convolutions merged.
+PPOCRV6SmallDet, PPOCRV6SmallRec and PPOCRV6TinyRec (version 5.23), held against Paddle's, and for those that
+tests/support/transformers_reference.py names against its outputs. Its v6 networks come with their re-parameterised
+depthwise convolutions merged.
 """
 
 from __future__ import annotations
