@@ -11,9 +11,11 @@ import pytest
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.load import build_config
-from ocrtune.data.formats import write_dataset
+from ocrtune.data.formats import read_dataset, write_dataset
 from ocrtune.detection.model import DETECTORS
+from ocrtune.orientation.model import CLASSIFIERS
 from ocrtune.page import Page
+from ocrtune.recognition.model import RECOGNIZERS
 from ocrtune.workflows.train import train
 
 
@@ -48,7 +50,32 @@ def test_detector_learns_a_step_and_is_exported(arch: str, small_pages: Path, tm
             "trainer": {"evals": 1, "num_gpus": 0},
         }
     )
-    result = train(config, tmp_path)
-    manifest = Bundle.load(result.bundle.path).manifest
+    train(config, tmp_path)
+    manifest = Bundle.load(tmp_path / "bundle").manifest
     assert (manifest.arch, manifest.form) == (arch, "training")
     assert manifest.provenance["gate"]["boxes_equal"] >= 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", [*sorted(RECOGNIZERS), *sorted(CLASSIFIERS)])
+def test_line_model_learns_a_step_and_is_exported(arch: str, small_pages: Path, tmp_path: Path) -> None:
+    task = "recognition" if arch in RECOGNIZERS else "orientation"
+    characters = {c for page in read_dataset(f"json:{small_pages}") for r in page.regions for c in r.text or ""}
+    dictionary = tmp_path / "dictionary.txt"
+    dictionary.write_text("".join(f"{c}\n" for c in sorted(characters)), encoding="utf-8")
+    config = build_config(
+        {
+            "task": task,
+            "model": {"arch": arch, "pretrained": None},
+            "data": {"train": f"json:{small_pages}", "val": f"json:{small_pages}", "batch_size": 4, "num_workers": 0},
+            "schedule": {"steps": 2, "warmup_epochs": 0},
+            "trainer": {"evals": 1, "num_gpus": 0},
+            **({"text": {"dictionary": str(dictionary)}} if task == "recognition" else {}),
+        }
+    )
+    run = tmp_path / "run"
+    run.mkdir()
+    train(config, run)
+    manifest = Bundle.load(run / "bundle").manifest
+    assert (manifest.task, manifest.arch, manifest.form) == (task, arch, "training")
+    assert manifest.provenance["gate"]["texts_equal"] == 1.0
