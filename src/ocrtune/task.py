@@ -38,14 +38,16 @@ class Evaluation:
     """Figures of a network on the validation data.
 
     Attributes:
-        monitor: the figure that decides which state is the best; higher is better.
+        monitor: the figure that a run is about; higher is better.
         figures: everything that is logged, by name.
         details: what the task needs later, such as the fitted thresholds; plain values only.
+        merit: what states are compared by, higher is better, where ``monitor`` is too coarse for that; None: ``monitor``.
     """
 
     monitor: float
     figures: Mapping[str, float]
     details: Mapping[str, Any]
+    merit: float | None = None
 
 
 class Task(Protocol):
@@ -53,7 +55,7 @@ class Task(Protocol):
 
     @property
     def monitor(self) -> str:
-        """Name of the figure that decides which state is the best."""
+        """Name of the figure that a run is about."""
         ...
 
     @property

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ocrtune.calibration.confidence import expected_calibration_error, fit_second_look, fit_temperature
+from ocrtune.calibration.confidence import expected_calibration_error, fit_margin, fit_second_look, fit_temperature
 from ocrtune.recognition.metric import LineResult
 from ocrtune.runtime.recognizer import tempered
 
@@ -37,3 +37,11 @@ def test_a_second_look_is_taken_only_where_it_pays() -> None:
     assert value == 0.7, "the smallest value that reaches every doubtful line"
     assert sum(r.text == "a" for r in results) == 100
     assert fit_second_look(once, once, "exact")[0] == 0.0
+
+
+def test_a_margin_is_taken_only_where_it_pays_and_the_smallest_of_the_best() -> None:
+    def read(right: int) -> list[LineResult]:
+        return lines([0.9] * 1000, [True] * right + [False] * (1000 - right))
+
+    assert fit_margin({0.0: read(800), 0.05: read(830), 0.1: read(830), 0.15: read(810)}, "exact") == 0.05
+    assert fit_margin({0.0: read(800), 0.05: read(803), 0.1: read(790)}, "exact") == 0.0

@@ -122,3 +122,12 @@ def test_pipeline_reads_a_receipt_turned_over(receipt_pages: list[Page]) -> None
     angles = [region.angle for region in turned if region.text and len(region.text) > 6]
     assert np.mean([angle == 180 for angle in angles]) > 0.8
     assert all(isinstance(region, TextRegion) and region.text_score is not None for region in upright)
+
+
+def test_margin_is_cut_out_around_a_line_in_whole_pixels() -> None:
+    image = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
+    box = as_polygon([[10, 10], [40, 10], [40, 20], [10, 20]])
+    np.testing.assert_array_equal(crop_region(image, box, 0.15), image[8:22, 8:42])
+    np.testing.assert_array_equal(crop_region(image, box), image[10:20, 10:40])
+    turned = np.roll(box, -2, axis=0)
+    np.testing.assert_array_equal(crop_region(image, turned, 0.15), image[8:22, 8:42][::-1, ::-1])

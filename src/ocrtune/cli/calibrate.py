@@ -159,7 +159,7 @@ def _recognition(
             f"{len(before)} lines are too few to fit a confidence", expected=f"{MIN_LINES} lines", hint="label more"
         )
     policy = chosen_policy(output, text_policy, before)
-    recognizer.thresholds = calibrate_reading(recognizer, pages, policy)
+    recognizer = calibrate_reading(recognizer, pages, policy)
     after = evaluate_recognizer(recognizer, pages)
     figures: dict[str, Any] = {"lines": len(after), "text_policy": policy}
     rows = []
@@ -167,10 +167,16 @@ def _recognition(
         accuracy, error = score_lines(results, policy).accuracy, expected_calibration_error(results, policy)
         rows.append((name, f"{accuracy:.4f}", f"{error:.4f}"))
         figures |= {f"accuracy_{name}": round(accuracy, 6), f"calibration_error_{name}": round(error, 6)}
-    thresholds = recognizer.thresholds
+    preprocess, thresholds = recognizer.preprocess, recognizer.thresholds
     output.table(f"fitted on {len(after)} lines", ("", "accuracy", "expected calibration error"), rows)
-    output.say(f"temperature {thresholds.temperature}, second look below {thresholds.second_look}")
-    return {"thresholds": thresholds.model_dump(mode="json")}, figures
+    output.say(
+        f"margin {preprocess.margin:.0%} of a line's height, second look below {thresholds.second_look}, "
+        f"temperature {thresholds.temperature}"
+    )
+    return {
+        "preprocess": preprocess.model_dump(mode="json"),
+        "thresholds": thresholds.model_dump(mode="json"),
+    }, figures
 
 
 def _orientation(output: Output, bundle: Bundle, pages: list[Page]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -153,7 +153,7 @@ class ScheduleConfig(Section):
     epochs: int = Field(20, ge=1, description="passes over the training pages")
     steps: int | None = Field(None, ge=1, description="number of steps; wins over epochs")
     name: Literal["cosine", "step", "constant"] = Field("cosine", description="course after the warm-up")
-    warmup_epochs: float = Field(1.0, ge=0, description="linear warm-up, in epochs")
+    warmup_epochs: float = Field(1.0, ge=0, description="linear warm-up, in epochs; at most a tenth of the run")
     warmup_factor: float = Field(0.01, ge=0, le=1, description="share of the learning rate at the start")
     lr_decay_epochs: list[float] = Field(default_factory=list, description="step: where the rate falls")
     lr_decay_rate: float = Field(0.1, gt=0, le=1, description="step: factor at each fall")

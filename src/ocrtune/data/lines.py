@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from ocrtune.errors import DataError
 from ocrtune.files import write_whole
 from ocrtune.page import Image, Page, Polygon, TextRegion
-from ocrtune.runtime.crop import crop_region, rectified_quad
+from ocrtune.runtime.crop import crop_region, grown_quad, rectified_quad
 
 _SAME_TURNED = frozenset(" 01689OoIlHNXxZzSs|-=+.:*%()/")  # look like themselves, or like each other, upside down
 MAX_FIT_LINES = 500
@@ -96,14 +95,7 @@ def cut_lines(
 
 def with_margin(polygon: Polygon, margin: float) -> tuple[Polygon, Polygon]:
     """A label's quad grown by a share of its height on all sides, and the label in the pixels of the grown crop."""
-    quad = rectified_quad(polygon)
-    along = (quad[1] - quad[0] + quad[2] - quad[3]) / 2
-    across = (quad[3] - quad[0] + quad[2] - quad[1]) / 2
-    height = max(float(np.linalg.norm(across)), 1e-6)
-    pixels = math.ceil(margin * height)  # whole ones, so that a plain rectangle stays on the image's own pixels
-    x = along / max(float(np.linalg.norm(along)), 1e-6) * pixels
-    y = across / height * pixels
-    grown = (quad + np.array([-x - y, x - y, x + y, -x + y])).astype(np.float32)
+    quad, grown = rectified_quad(polygon), grown_quad(polygon, margin)
     sides = [float(np.linalg.norm(grown[i] - grown[(i + 1) % 4])) for i in range(4)]
     width, tall = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
     target = np.array([[0, 0], [width, 0], [width, tall], [0, tall]], np.float32)

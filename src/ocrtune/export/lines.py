@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def write_recognition_bundle(
     provenance: Mapping[str, Any],
     thresholds: RecognitionThresholds | None = None,
 ) -> Bundle:
-    """Export a recogniser through the gate, fit its confidence, and write its bundle.
+    """Export a recogniser through the gate, fit how it is used, and write its bundle.
 
     Args:
         path: the bundle folder.
@@ -73,8 +73,8 @@ def write_recognition_bundle(
         arch: its name.
         form: that form.
         preprocess, charset: what belongs to it.
-        policy: how lines are compared, for the confidence.
-        val: labelled lines that were not trained on, for the gate and the confidence.
+        policy: how lines are compared when settings are fitted.
+        val: labelled lines that were not trained on, for the gate and the settings.
         provenance: for the manifest; versions and the gate's figures are added.
         thresholds: how it is decoded; None fits that to ``val``.
 
@@ -91,13 +91,13 @@ def write_recognition_bundle(
     pairs = list(zip(before.read(crops), after.read(crops), strict=True))
     difference = max((abs(a.confidence - b.confidence) for a, b in pairs if a.text == b.text), default=0.0)
     gate = _checked(len(crops), difference, sum(a.text == b.text for a, b in pairs) / max(len(pairs), 1))
-    fitted = calibrate_reading(after, val, policy) if thresholds is None else thresholds
+    fitted = calibrate_reading(after, val, policy) if thresholds is None else replace(after, thresholds=thresholds)
     manifest = Manifest(
         task="recognition",
         arch=arch,
         form=form,
-        preprocess=preprocess.model_dump(mode="json"),
-        thresholds=fitted.model_dump(mode="json"),
+        preprocess=fitted.preprocess.model_dump(mode="json"),
+        thresholds=fitted.thresholds.model_dump(mode="json"),
         provenance=provenance_of(provenance, asdict(gate)),
     )
     return write_bundle(path, manifest, content, model, {CHARSET: charset.dump()})

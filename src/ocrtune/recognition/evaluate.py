@@ -32,7 +32,7 @@ def evaluate_recognizer(
             image = page.load()
             for index, region in enumerate(page.regions):
                 if readable(region):
-                    crops.append(crop_region(image, region.polygon))
+                    crops.append(crop_region(image, region.polygon, recognizer.preprocess.margin))
                     sources.append((number, index))
         for crop, (number, index), reading in zip(crops, sources, recognizer.read(crops), strict=True):
             label = pages[number].regions[index].text or ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ TALL = 1.5
 """Height / width from which a crop may hold a text that runs downwards (PaddleOCR's ratio)."""
 
 
-def crop_region(image: Image, polygon: Polygon) -> Image:
+def crop_region(image: Image, polygon: Polygon, margin: float = 0.0) -> Image:
     """The upright rectangle, uint8 [h, w, 3], that a region covers, as its own reading direction sees it.
 
     Args:
@@ -20,11 +22,12 @@ def crop_region(image: Image, polygon: Polygon) -> Image:
         polygon: float32 [N, 2] in image pixels, clockwise from the text's own top left. A quad is rectified in
             perspective; of an outline with more points the minimal-area rectangle is taken, which starts at the corner
             nearest to the outline's first point.
+        margin: what is cut around the region, as a share of its height; rounded up to whole pixels.
 
     Returns:
         the crop, at least 1 x 1 pixel; beyond the image's border its last pixels are repeated.
     """
-    quad = rectified_quad(polygon)
+    quad = grown_quad(polygon, margin)
     top, right, bottom, left = (float(np.linalg.norm(quad[i] - quad[(i + 1) % 4])) for i in range(4))
     width, height = max(1, int(max(top, bottom))), max(1, int(max(left, right)))
     plain = _axis_aligned(quad, width, height)
@@ -42,6 +45,26 @@ def crop_region(image: Image, polygon: Polygon) -> Image:
 def rectified_quad(polygon: Polygon) -> npt.NDArray[np.float32]:
     """The four corners that a region's crop is taken from, float32 [4, 2]."""
     return polygon if len(polygon) == 4 else _rectangle_around(polygon)
+
+
+def grown_quad(polygon: Polygon, margin: float) -> npt.NDArray[np.float32]:
+    """A region's corners, moved outwards along and across the text; negative margins move them inwards.
+
+    Args:
+        polygon: float32 [N, 2] in image pixels, clockwise from the text's own top left.
+        margin: as a share of the region's height; rounded to whole pixels away from 0, so that a plain rectangle stays on
+            the image's own pixels.
+    """
+    quad = rectified_quad(polygon)
+    if margin == 0:
+        return quad
+    along = (quad[1] - quad[0] + quad[2] - quad[3]) / 2
+    across = (quad[3] - quad[0] + quad[2] - quad[1]) / 2
+    height = max(float(np.linalg.norm(across)), 1e-6)
+    pixels = math.copysign(math.ceil(abs(margin) * height), margin)
+    x = along / max(float(np.linalg.norm(along)), 1e-6) * pixels
+    y = across / height * pixels
+    return (quad + np.array([-x - y, x - y, x + y, -x + y])).astype(np.float32)
 
 
 def is_tall(crop: Image) -> bool:

@@ -31,7 +31,7 @@ class OcrPipeline:
 
     def read_regions(self, image: Image, regions: list[TextRegion]) -> list[TextRegion]:
         """The same regions with what they say; ``angle`` is 180 where the line is upside down."""
-        crops = [crop_region(image, region.polygon) for region in regions]
+        crops = [crop_region(image, region.polygon, self.recognizer.preprocess.margin) for region in regions]
         angles = [0.0] * len(crops)
         if self.orientation is not None:
             for index, turned in enumerate(self.orientation.turned(crops)):

@@ -80,6 +80,8 @@ class LinePreprocess(_Normalisation):
     """How crops of text lines become the input of a recogniser or a direction classifier; stored in the bundle.
 
     Attributes:
+        margin: what is cut out around a line's outline, as a share of its height; fitted, since labels and detectors
+            differ in how tightly they enclose a text.
         height: of the input, in pixels; crops are scaled to it.
         fit: ``pad`` keeps the aspect ratio and fills the right with zeros after normalisation (the middle of the
             range); ``stretch`` scales to the full width.
@@ -89,6 +91,7 @@ class LinePreprocess(_Normalisation):
         channels: in which order the network takes them.
     """
 
+    margin: float = Field(0.0, ge=0, le=0.5)
     height: int = Field(48, ge=8)
     fit: Literal["pad", "stretch"] = "pad"
     multiple: int = Field(32, ge=1)

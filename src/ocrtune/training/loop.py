@@ -84,6 +84,7 @@ class State:
 
     step: int = 0
     best: float | None = None
+    best_merit: float | None = None
     best_step: int = 0
     evals_since_best: int = 0
     best_details: dict[str, Any] = field(default_factory=dict)
@@ -274,9 +275,10 @@ class Trainer:
         state = self.state
         result: Evaluation = self.task.evaluate(self.evaluated)
         log.figures(state.step, epoch, "val", result.figures)
-        better = state.best is None or result.monitor > state.best
+        merit = result.monitor if result.merit is None else result.merit
+        better = state.best_merit is None or merit > state.best_merit
         if better:
-            state.best, state.best_step, state.evals_since_best = result.monitor, state.step, 0
+            state.best_merit, state.best, state.best_step, state.evals_since_best = merit, result.monitor, state.step, 0
             state.best_details = dict(result.details)
             save_atomically(plain_tensors(self.evaluated.state_dict()), self.folder / BEST)
         else:

@@ -67,10 +67,12 @@ def adapt_recognition(
         start = str(scout.bundle.path)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
     holdout = _holdout_lines(recipe, parts, folder, console)
-    fitted_base = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
-    fitted_base.thresholds = calibrate_reading(fitted_base, holdout, policy)
+    same_size = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
+    fitted_base = calibrate_reading(same_size, holdout, policy)
     fitted = evaluate_recognizer(fitted_base, report, console.bar("the base with fitted settings", len(report)))
     trained = load_recognizer(outcome.bundle)
+    if trained.preprocess.margin:
+        console.say(f"lines are cut out with a margin of {trained.preprocess.margin:.0%} of their height")
     if trained.thresholds.second_look:
         console.say(
             f"lines read with less confidence than {trained.thresholds.second_look} are read again upside down: "
