@@ -97,6 +97,12 @@ def db_resnet18_vd() -> DBDetector:
     return DBDetector(backbone, DBFPN(backbone.out_channels, 256), DBHead(256))
 
 
+def db_resnet50_vd() -> DBDetector:
+    """PaddleOCR's det_r50_vd_db: ResNet-50-vd, DB-FPN 256; 25.2 M parameters when deployed."""
+    backbone = resnet50_vd()
+    return DBDetector(backbone, DBFPN(backbone.out_channels, 256), DBHead(256))
+
+
 def db_resnet50_vd_lkpan() -> DBDetector:
     """PP-OCRv3 server: ResNet-50-vd, LK-PAN 256, 7x7 convolutions in the head; 32.1 M parameters when deployed."""
     backbone = resnet50_vd()
@@ -143,6 +149,7 @@ DETECTORS: dict[str, Callable[[], DBDetector]] = {
         db_mobilenetv3_dbfpn,
         db_mobilenetv3_rsefpn,
         db_resnet18_vd,
+        db_resnet50_vd,
         db_resnet50_vd_lkpan,
         db_pphgnet_server,
         db_pphgnetv2_server,

@@ -114,11 +114,6 @@ def resnet18_vd() -> ResNet:
     return ResNet(BasicBlock, (2, 2, 2, 2), vd=True)
 
 
-def resnet34_vd() -> ResNet:
-    """ResNet-34-vd: 3, 4, 6 and 3 basic blocks."""
-    return ResNet(BasicBlock, (3, 4, 6, 3), vd=True)
-
-
 def resnet50_vd() -> ResNet:
     """ResNet-50-vd: 3, 4, 6 and 3 bottlenecks."""
     return ResNet(Bottleneck, (3, 4, 6, 3), vd=True)
