@@ -28,6 +28,7 @@ SHORTER = {
     "ocrtune train configs/detection.yaml": ["schedule.steps=2", "input.view_size=96"],
     "ocrtune train configs/recognition.yaml": ["schedule.steps=2"],
     "ocrtune train configs/orientation.yaml": ["schedule.steps=2"],
+    "ocrtune calibrate ppocrv4-mobile-det receipts/train": ["--sizes", "640"],
     "ocrtune train det.yaml": ["schedule.steps=2", "input.view_size=96", "data.num_workers=1", "data.batch_size=2"],
 }
 

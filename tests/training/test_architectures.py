@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from ocrtune.bundle import Bundle
+from ocrtune.bundle import Bundle, Manifest
 from ocrtune.config.load import build_config
+from ocrtune.config.paddle import import_paddle
 from ocrtune.data.formats import read_dataset, write_dataset
 from ocrtune.detection.model import DETECTORS
 from ocrtune.orientation.model import CLASSIFIERS
 from ocrtune.page import Page
 from ocrtune.recognition.model import RECOGNIZERS
+from ocrtune.weights.defaults import task_of
 from ocrtune.workflows.train import train
+from support.paddle_configs import OFFICIAL, as_yaml
 
 
 @pytest.fixture(scope="module")
@@ -36,46 +40,55 @@ def small_pages(receipt_pages: list[Page], tmp_path_factory: pytest.TempPathFact
     return folder / "pages.json"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arch", sorted(DETECTORS))
-def test_detector_learns_a_step_and_is_exported(arch: str, small_pages: Path, tmp_path: Path) -> None:
-    config = build_config(
-        {
-            "task": "detection",
-            "model": {"arch": arch, "pretrained": None},
-            "data": {"train": f"json:{small_pages}", "val": f"json:{small_pages}", "batch_size": 2, "num_workers": 0},
-            "input": {"page_size": 320, "view_size": 64},
-            "loss": {"main": "dice", "alpha": 5, "beta": 10, "gamma": 1},
-            "schedule": {"steps": 2, "warmup_epochs": 0},
-            "trainer": {"evals": 1, "num_gpus": 0},
-        }
-    )
-    train(config, tmp_path)
-    manifest = Bundle.load(tmp_path / "bundle").manifest
-    assert (manifest.arch, manifest.form) == (arch, "training")
-    assert manifest.provenance["gate"]["boxes_equal"] >= 0.99
+@pytest.fixture(scope="module")
+def dictionary(small_pages: Path) -> Path:
+    """The characters on those pages."""
+    texts = [r.text or "" for page in read_dataset(f"json:{small_pages}") for r in page.regions]
+    path = small_pages.with_name("dictionary.txt")
+    path.write_text("".join(f"{c}\n" for c in sorted(set("".join(texts)))), encoding="utf-8")
+    return path
+
+
+def small_run(values: dict[str, Any], pages: Path, dictionary: Path, folder: Path) -> Manifest:
+    """Train for two steps with fresh weights; the manifest of what comes out."""
+    task = values["task"]
+    changes: dict[str, dict[str, Any]] = {
+        "model": {"pretrained": None, "partial": False},
+        "data": {"train": f"json:{pages}", "val": f"json:{pages}", "batch_size": 2, "num_workers": 0},
+        "schedule": {"steps": 2, "warmup_epochs": 0},
+        "trainer": {"evals": 1, "num_gpus": 0},
+    }
+    if task == "detection":
+        changes |= {"input": {"page_size": 320, "view_size": 64}, "targets": {"shrink_ratio": 0.4}}
+    elif task == "recognition":
+        changes |= {"text": {"dictionary": str(dictionary)}}
+    merged = {**values, **{section: {**values.get(section, {}), **keys} for section, keys in changes.items()}}
+    train(build_config(merged), folder)
+    manifest = Bundle.load(folder / "bundle").manifest
+    assert (manifest.task, manifest.form) == (task, "training")
+    gate = manifest.provenance["gate"]
+    assert gate["boxes_equal" if task == "detection" else "texts_equal"] >= 0.99
+    return manifest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", [*sorted(RECOGNIZERS), *sorted(CLASSIFIERS)])
-def test_line_model_learns_a_step_and_is_exported(arch: str, small_pages: Path, tmp_path: Path) -> None:
-    task = "recognition" if arch in RECOGNIZERS else "orientation"
-    characters = {c for page in read_dataset(f"json:{small_pages}") for r in page.regions for c in r.text or ""}
-    dictionary = tmp_path / "dictionary.txt"
-    dictionary.write_text("".join(f"{c}\n" for c in sorted(characters)), encoding="utf-8")
-    config = build_config(
-        {
-            "task": task,
-            "model": {"arch": arch, "pretrained": None},
-            "data": {"train": f"json:{small_pages}", "val": f"json:{small_pages}", "batch_size": 4, "num_workers": 0},
-            "schedule": {"steps": 2, "warmup_epochs": 0},
-            "trainer": {"evals": 1, "num_gpus": 0},
-            **({"text": {"dictionary": str(dictionary)}} if task == "recognition" else {}),
-        }
-    )
-    run = tmp_path / "run"
-    run.mkdir()
-    train(config, run)
-    manifest = Bundle.load(run / "bundle").manifest
-    assert (manifest.task, manifest.arch, manifest.form) == (task, arch, "training")
-    assert manifest.provenance["gate"]["texts_equal"] == 1.0
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_training_starts_from_an_imported_configuration(
+    name: str, small_pages: Path, dictionary: Path, tmp_path: Path
+) -> None:
+    arch, theirs = OFFICIAL[name]
+    values = import_paddle(as_yaml(theirs), name).values
+    assert small_run(values, small_pages, dictionary, tmp_path).arch == arch
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arch", sorted({*DETECTORS, *RECOGNIZERS, *CLASSIFIERS} - {arch for arch, _ in OFFICIAL.values()})
+)
+def test_every_other_architecture_learns_a_step_and_is_exported(
+    arch: str, small_pages: Path, dictionary: Path, tmp_path: Path
+) -> None:
+    values: dict[str, Any] = {"task": task_of(arch), "model": {"arch": arch}}
+    if arch in DETECTORS:
+        values["loss"] = {"main": "dice-focal", "alpha": 5, "beta": 10, "gamma": 1}
+    assert small_run(values, small_pages, dictionary, tmp_path).arch == arch
