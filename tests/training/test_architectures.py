@@ -9,26 +9,29 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from ocrtune.bundle import Bundle, Manifest
 from ocrtune.config.load import build_config
 from ocrtune.config.paddle import import_paddle
 from ocrtune.data.formats import read_dataset, write_dataset
-from ocrtune.detection.model import DETECTORS
-from ocrtune.orientation.model import CLASSIFIERS
+from ocrtune.detection.model import DETECTORS, build_detector
+from ocrtune.orientation.model import CLASSIFIERS, build_classifier
 from ocrtune.page import Page
-from ocrtune.recognition.model import RECOGNIZERS
-from ocrtune.weights.defaults import task_of
+from ocrtune.recognition.model import RECOGNIZERS, build_recognizer
+from ocrtune.runtime.crop import crop_region
+from ocrtune.weights.defaults import line_preprocess, page_preprocess, task_of
 from ocrtune.workflows.train import train
 from support.paddle_configs import OFFICIAL, as_yaml
 
 
 @pytest.fixture(scope="module")
 def small_pages(receipt_pages: list[Page], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The heads of four real receipts, 320 pixels wide, as a label file."""
+    """The heads of two real receipts, 320 pixels wide, as a label file."""
     folder = tmp_path_factory.mktemp("pages")
     pages = []
-    for number, page in enumerate(receipt_pages[:4]):
+    for number, page in enumerate(receipt_pages[:2]):
         image = page.load()
         scale = 320 / image.shape[1]
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:320]
@@ -49,17 +52,45 @@ def dictionary(small_pages: Path) -> Path:
     return path
 
 
+@torch.no_grad()
+def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Path:
+    """Fresh weights whose normalisation knows its inputs: without that, rounding explodes in a deep network's eval mode."""
+    page = read_dataset(f"json:{pages}")[0]
+    image = page.load()
+    model: nn.Module
+    if arch in DETECTORS:
+        model = build_detector(arch)
+        x = torch.from_numpy(page_preprocess().normalise(image[:320, :320]).transpose(2, 0, 1)[None].copy())
+    else:
+        classes = dictionary.read_text(encoding="utf-8").count("\n") + 1
+        model = build_recognizer(arch, classes) if arch in RECOGNIZERS else build_classifier(arch)
+        lines = line_preprocess(arch)
+        crops = [np.asarray(cv2.resize(crop_region(image, r.polygon), (160, 48)), np.uint8) for r in page.regions]
+        x = torch.from_numpy(lines(crops, lines.input_width(160, 48)))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    output = model.train()(x)
+    if arch in CLASSIFIERS:  # both answers must occur
+        assert isinstance(model.head, nn.Linear)
+        model.head.bias -= output.mean(0)
+    torch.save(model.state_dict(), path)
+    return path
+
+
 def small_run(values: dict[str, Any], pages: Path, dictionary: Path, folder: Path) -> Manifest:
-    """Train for two steps with fresh weights; the manifest of what comes out."""
-    task = values["task"]
+    """Train for two steps; the manifest of what comes out."""
+    task, arch = values["task"], values["model"]["arch"]
+    weights = settled_weights(arch, pages, dictionary, folder / "start.pth")
     changes: dict[str, dict[str, Any]] = {
-        "model": {"pretrained": None, "partial": False},
+        "model": {"pretrained": str(weights), "partial": False},
         "data": {"train": f"json:{pages}", "val": f"json:{pages}", "batch_size": 2, "num_workers": 0},
+        "optimizer": {"lr": 1e-5},
         "schedule": {"steps": 2, "warmup_epochs": 0},
         "trainer": {"evals": 1, "num_gpus": 0},
     }
     if task == "detection":
-        changes |= {"input": {"page_size": 320, "view_size": 64}, "targets": {"shrink_ratio": 0.4}}
+        changes |= {"input": {"page_size": 224, "view_size": 64}, "targets": {"shrink_ratio": 0.4}}
     elif task == "recognition":
         changes |= {"text": {"dictionary": str(dictionary)}}
     merged = {**values, **{section: {**values.get(section, {}), **keys} for section, keys in changes.items()}}
