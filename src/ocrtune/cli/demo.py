@@ -15,6 +15,10 @@ EXAMPLES = "Example:\n\nocrtune demo --out demo_out --budget 10m"
 
 
 def command(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Further settings; recognition.KEY=VALUE for one stage."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for data and result; emptied first if a demo made it.")] = Path(
         "demo_out"
     ),
@@ -32,7 +36,7 @@ def command(
     from ocrtune.workflows.demo import run_demo
 
     with workflow_console(output) as console:
-        result = run_demo(out, parse_budget(budget), console)
+        result = run_demo(out, parse_budget(budget), console, overrides or ())
     show_result(output, result)
     if not result.better:
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ocrtune.data.synth.receipts import write_receipts
@@ -15,13 +16,14 @@ TRAIN_PAGES, VAL_PAGES = 64, 24
 _MARKER = ".ocrtune-demo"
 
 
-def run_demo(out: Path, budget: float, console: Console) -> AdaptResult:
+def run_demo(out: Path, budget: float, console: Console, overrides: Sequence[str] = ()) -> AdaptResult:
     """Generate labelled receipts, adapt the base to them, compare on others.
 
     Args:
         out: folder for everything; what an earlier demo left there is deleted.
         budget: seconds for everything.
         console: where to report to.
+        overrides: further settings, as `AdaptRequest` takes them.
 
     Raises:
         DataError: the folder holds something that no demo made.
@@ -40,6 +42,7 @@ def run_demo(out: Path, budget: float, console: Console) -> AdaptResult:
             base=None,
             budget=budget - (time.monotonic() - started),
             out=out / "adapted",
+            overrides=tuple(overrides),
         ),
         console,
     )
