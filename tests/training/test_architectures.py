@@ -73,7 +73,7 @@ def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Pat
     output = model.train()(x)
     if arch in CLASSIFIERS:  # both answers must occur
         assert isinstance(model.head, nn.Linear)
-        model.head.bias -= output.mean(0)
+        model.head.bias.sub_(output.mean(0))
     torch.save(model.state_dict(), path)
     return path
 
