@@ -13,7 +13,7 @@ import numpy as np
 from ocrtune.errors import DataError
 from ocrtune.files import write_whole
 from ocrtune.page import Image, Page, Polygon, TextRegion
-from ocrtune.runtime.crop import crop_region, grown_quad, rectified_quad
+from ocrtune.runtime.crop import crop_region, crop_size, grown_quad, rectified_quad
 
 _SAME_TURNED = frozenset(" 01689OoIlHNXxZzSs|-=+.:*%()/")  # look like themselves, or like each other, upside down
 MAX_FIT_LINES = 500
@@ -96,8 +96,7 @@ def cut_lines(
 def with_margin(polygon: Polygon, margin: float) -> tuple[Polygon, Polygon]:
     """A label's quad grown by a share of its height on all sides, and the label in the pixels of the grown crop."""
     quad, grown = rectified_quad(polygon), grown_quad(polygon, margin)
-    sides = [float(np.linalg.norm(grown[i] - grown[(i + 1) % 4])) for i in range(4)]
-    width, tall = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
+    width, tall = crop_size(grown)
     target = np.array([[0, 0], [width, 0], [width, tall], [0, tall]], np.float32)
     inner = cv2.perspectiveTransform(quad[None], cv2.getPerspectiveTransform(grown, target))[0]
     return grown, np.asarray(inner, np.float32)

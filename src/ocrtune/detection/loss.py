@@ -85,10 +85,11 @@ def maps_loss(maps: Probabilities, targets: TargetBatch, spec: LossSpec) -> dict
     where nothing else would reach its first map, on both maps alike.
     """
     shrink = targets.shrink_map, targets.shrink_mask
-    main = _main_loss(maps.shrink, maps.shrink_logits, targets, spec)
+    taught = [(maps.shrink, maps.shrink_logits)]
     if maps.refined_logits is not None:
-        refined = _main_loss(maps.refined_logits.sigmoid(), maps.refined_logits, targets, spec)
-        main = refined if maps.binary is not None else (main + refined) / 2
+        refined = maps.refined_logits.sigmoid(), maps.refined_logits
+        taught = [refined] if maps.binary is not None else [*taught, refined]
+    main = torch.stack([_main_loss(*pair, targets, spec) for pair in taught]).mean()
     parts = {"shrink": spec.alpha * main}
     if maps.threshold is not None and maps.binary is not None:
         parts["threshold"] = spec.beta * masked_l1(maps.threshold, targets.threshold_map, targets.threshold_mask)

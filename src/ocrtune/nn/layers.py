@@ -86,6 +86,23 @@ class SqueezeExcitation(nn.Module):
         return x * self.gate(x)
 
 
+class DepthwiseSeparable(nn.Module):
+    """Depthwise convolution, optional squeeze-and-excitation, pointwise convolution; hard swish behind both convolutions."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: Size, use_se: bool) -> None:
+        super().__init__()
+        self.dw_conv = ConvBN(
+            in_channels, in_channels, kernel_size, stride, groups=in_channels, activation=nn.Hardswish()
+        )
+        self.se = SqueezeExcitation(in_channels) if use_se else None
+        self.pw_conv = ConvBN(in_channels, out_channels, 1, activation=nn.Hardswish())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, in, H, W] -> float [N, out, H/stride, W/stride]."""
+        x = self.dw_conv(x)
+        return self.pw_conv(x if self.se is None else self.se(x))
+
+
 class ResidualSE(SqueezeExcitation):
     """Squeeze-and-excitation with a shortcut: x + gate(x) * x, in one multiplication."""
 

@@ -28,8 +28,7 @@ def crop_region(image: Image, polygon: Polygon, margin: float = 0.0) -> Image:
         the crop, at least 1 x 1 pixel; beyond the image's border its last pixels are repeated.
     """
     quad = grown_quad(polygon, margin)
-    top, right, bottom, left = (float(np.linalg.norm(quad[i] - quad[(i + 1) % 4])) for i in range(4))
-    width, height = max(1, int(max(top, bottom))), max(1, int(max(left, right)))
+    width, height = crop_size(quad)
     plain = _axis_aligned(quad, width, height)
     if plain is not None:
         x, y = plain
@@ -45,6 +44,12 @@ def crop_region(image: Image, polygon: Polygon, margin: float = 0.0) -> Image:
 def rectified_quad(polygon: Polygon) -> npt.NDArray[np.float32]:
     """The four corners that a region's crop is taken from, float32 [4, 2]."""
     return polygon if len(polygon) == 4 else _rectangle_around(polygon)
+
+
+def crop_size(quad: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Width and height in pixels of the crop of four corners: the longer ones of opposite sides, at least 1."""
+    top, right, bottom, left = (float(np.linalg.norm(quad[i] - quad[(i + 1) % 4])) for i in range(4))
+    return max(1, int(max(top, bottom))), max(1, int(max(left, right)))
 
 
 def grown_quad(polygon: Polygon, margin: float) -> npt.NDArray[np.float32]:

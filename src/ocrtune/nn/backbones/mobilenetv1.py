@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation
+from ocrtune.nn.layers import ConvBN, DepthwiseSeparable, Size
 
 # kernel, output channels, strided, squeeze-and-excitation; channels before scaling
 _BLOCKS: tuple[tuple[int, int, bool, bool], ...] = (
@@ -21,22 +21,6 @@ _BLOCKS: tuple[tuple[int, int, bool, bool], ...] = (
     *((5, 512, False, False),) * 5,
     (5, 1024, True, True),
 )
-
-
-class DepthwiseSeparable(nn.Module):
-    """Depthwise convolution, optional squeeze-and-excitation, pointwise convolution."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: Size, use_se: bool) -> None:
-        super().__init__()
-        self.depthwise_conv = ConvBN(
-            in_channels, in_channels, kernel_size, stride, groups=in_channels, activation=nn.Hardswish()
-        )
-        self.se = SqueezeExcitation(in_channels) if use_se else None
-        self.pointwise_conv = ConvBN(in_channels, out_channels, 1, activation=nn.Hardswish())
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.depthwise_conv(x)
-        return self.pointwise_conv(x if self.se is None else self.se(x))
 
 
 class MobileNetV1Line(nn.Module):

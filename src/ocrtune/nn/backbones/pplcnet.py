@@ -12,7 +12,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrtune.nn.layers import ConvBN, Size, SqueezeExcitation, scaled_channels
+from ocrtune.nn.layers import ConvBN, DepthwiseSeparable, scaled_channels
 
 _scaled = partial(scaled_channels, divisor=8)
 
@@ -24,22 +24,6 @@ _BLOCKS: dict[str, list[tuple[int, int, int, bool, bool]]] = {
     "blocks5": [(3, 128, 256, True, False), *[(5, 256, 256, False, False)] * 5],
     "blocks6": [(5, 256, 512, True, True), (5, 512, 512, False, True)],
 }
-
-
-class DepthwiseSeparable(nn.Module):
-    """Depthwise convolution, optional squeeze-and-excitation, pointwise convolution."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: Size, use_se: bool) -> None:
-        super().__init__()
-        self.dw_conv = ConvBN(
-            in_channels, in_channels, kernel_size, stride, groups=in_channels, activation=nn.Hardswish()
-        )
-        self.se = SqueezeExcitation(in_channels) if use_se else None
-        self.pw_conv = ConvBN(in_channels, out_channels, 1, activation=nn.Hardswish())
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.dw_conv(x)
-        return self.pw_conv(x if self.se is None else self.se(x))
 
 
 class PPLCNetLine(nn.Module):
