@@ -9,7 +9,7 @@ demo: install
 	$(BIN)/ocrtune demo --out demo_out
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 40
 
 lint: install
 	$(BIN)/ruff check .

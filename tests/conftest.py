@@ -14,6 +14,15 @@ from support.paths import DATA, need
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 
+def pytest_configure() -> None:
+    """Tests that run side by side get cores of their own, and so do the programs that they start."""
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if worker and workers and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        mine = cores[int(worker.removeprefix("gw")) % len(cores) :: int(workers)]
+        os.sched_setaffinity(0, mine or cores)
+
+
 @pytest.fixture(scope="session")
 def receipts() -> Path:
     return need(DATA / "receipts")

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ocrtune.charset import Charset
 from ocrtune.page import Image, Page, TextRegion, as_polygon
+from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.runtime.crop import crop_region, is_tall, turned_left, turned_over
 from ocrtune.runtime.load import load_pipeline
 from ocrtune.runtime.preprocess import Batch, LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer, decode_ctc, tempered
 from ocrtune.weights.registry import published_bundle
 from support.golden import load_arrays, load_json
+from support.pages import sample_pages
 
 CHARSET = Charset(tuple("ab"))
 
@@ -99,6 +103,16 @@ def test_lines_of_one_width_share_a_batch_and_order_is_kept() -> None:
     assert sorted(shape[0] for shape in engine.seen) == [1, 2]
     assert readings[0].confidence > readings[2].confidence
     assert recognizer.read([]) == []
+
+
+def test_results_carry_the_size_of_the_label_whatever_margin_it_is_cut_with(tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path, 2)
+    sizes = []
+    for margin in (0.0, 0.15):
+        recognizer = TextRecognizer(Reader(), LinePreprocess(margin=margin), CHARSET, RecognitionThresholds())
+        sizes.append([(result.width, result.height) for result in evaluate_recognizer(recognizer, pages)])
+    assert sizes[0] == sizes[1]
+    assert sizes[0][0] == (50, 15)
 
 
 def test_temperature_moves_confidence_towards_a_half_and_threshold_hides() -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from ocrtune.detection.network import FAMILY
 from ocrtune.errors import BundleError
 from ocrtune.orientation.model import CLASSIFIERS
 from ocrtune.recognition.model import RECOGNIZERS
+from ocrtune.runtime.decode import DetectionThresholds
+from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.weights import published, registry
 from ocrtune.weights.defaults import default_preprocess, default_thresholds, task_of
 from ocrtune.weights.network import load_network
@@ -81,6 +83,19 @@ def test_a_cached_bundle_with_other_settings_is_made_anew() -> None:
     part = pipeline.part("orientation")
     assert part is not None
     assert part.fingerprint() == again.fingerprint()
+
+
+def test_every_network_has_a_task_and_settings() -> None:
+    tasks: dict[str, Sequence[str]] = {
+        "detection": tuple(DETECTORS),
+        "recognition": tuple(RECOGNIZERS),
+        "orientation": tuple(CLASSIFIERS),
+    }
+    for task, networks in tasks.items():
+        for arch in networks:
+            assert task_of(arch) == task
+            assert isinstance(default_preprocess(arch), DetectionPreprocess) == (task == "detection")
+            assert isinstance(default_thresholds(arch), DetectionThresholds) == (task == "detection")
 
 
 def test_every_entry_is_whole() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ocrtune.data.lines import readable
 from ocrtune.page import Image, Page
 from ocrtune.recognition.metric import LineResult
-from ocrtune.runtime.crop import crop_region
+from ocrtune.runtime.crop import crop_region, crop_size, rectified_quad
 from ocrtune.runtime.recognizer import TextRecognizer
 
 
@@ -34,10 +34,12 @@ def evaluate_recognizer(
                 if readable(region):
                     crops.append(crop_region(image, region.polygon, recognizer.preprocess.margin))
                     sources.append((number, index))
-        for crop, (number, index), reading in zip(crops, sources, recognizer.read(crops), strict=True):
-            label = pages[number].regions[index].text or ""
-            height, width = crop.shape[:2]
-            results.append(LineResult(label, reading.text, reading.confidence, width, height, number, index))
+        for (number, index), reading in zip(sources, recognizer.read(crops), strict=True):
+            region = pages[number].regions[index]
+            width, height = crop_size(rectified_quad(region.polygon))
+            results.append(
+                LineResult(region.text or "", reading.text, reading.confidence, width, height, number, index)
+            )
         for _ in batch:
             each()
     return results

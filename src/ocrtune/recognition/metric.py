@@ -29,7 +29,7 @@ class LineResult:
     Attributes:
         label, text: what it says, and what was read.
         confidence: of the reading, 0 to 1.
-        width, height: of the crop in pixels.
+        width, height: of the label's box in pixels, whatever margin it was cut out with.
         page, region: where it is, as indices.
     """
 
@@ -170,7 +170,7 @@ class Group:
 
 
 def breakdown(results: Sequence[LineResult], policy: TextPolicy = "exact") -> list[Group]:
-    """Figures by length of the label, height of the crop in pixels, and script."""
+    """Figures by length of the label, height of the label in pixels, and script."""
     keys: dict[str, Callable[[LineResult], str]] = {
         "length": lambda r: _bin(len(r.label), (1, 2, 5, 10, 20, 40)),
         "height": lambda r: _bin(min(r.height, r.width), (0, 12, 16, 24, 32, 48)),

@@ -12,7 +12,7 @@ from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds
 
 _LINE_WIDTH = 96  # the publisher pads to 320; less is as exact on real lines, and a third faster
-_TASKS: dict[str, TaskName] = {"db": "detection", "ctc": "recognition", "cls": "orientation"}
+_TASKS: dict[str, TaskName] = {"db": "detection", "dbpp": "detection", "ctc": "recognition", "cls": "orientation"}
 _CRNN = ("ctc_mobilenetv3_crnn", "ctc_resnet34_crnn", "ctc_mobilenetv1_crnn")  # PP-OCR v2.0 and v2: lines of 32 pixels
 
 
@@ -24,7 +24,9 @@ def task_of(arch: str) -> TaskName:
     """
     prefix = arch.partition("_")[0]
     if prefix not in _TASKS:
-        raise ConfigError(f"no network is called '{arch}'", where="--arch", expected="db_..., ctc_... or cls_...")
+        raise ConfigError(
+            f"no network is called '{arch}'", where="--arch", expected="db_..., dbpp_..., ctc_... or cls_..."
+        )
     return _TASKS[prefix]
 
 
@@ -52,7 +54,7 @@ def line_preprocess(arch: str) -> LinePreprocess:
 
 def default_preprocess(arch: str) -> DetectionPreprocess | LinePreprocess:
     """The same for a network of any task."""
-    return page_preprocess() if arch.startswith("db_") else line_preprocess(arch)
+    return page_preprocess() if task_of(arch) == "detection" else line_preprocess(arch)
 
 
 def page_thresholds(arch: str) -> DetectionThresholds:
@@ -64,6 +66,7 @@ def page_thresholds(arch: str) -> DetectionThresholds:
 
 def default_thresholds(arch: str) -> BaseModel:
     """The same for a network of any task."""
-    if arch.startswith("db_"):
+    task = task_of(arch)
+    if task == "detection":
         return page_thresholds(arch)
-    return RecognitionThresholds() if arch.startswith("ctc_") else OrientationThresholds()
+    return RecognitionThresholds() if task == "recognition" else OrientationThresholds()
