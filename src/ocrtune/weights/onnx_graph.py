@@ -1,8 +1,8 @@
 """Weights out of an inference ONNX file, whose tensor names say nothing: operators are aligned by execution order.
 
-The graph's convolutions, linear layers, layer normalisations and scalar affines are read in order, with batch
-normalisation and scalar affines after a convolution folded into it. The deployed network's modules are recorded in the
-order in which they run. Both lists must agree in kind and shape; the caller proves the result by comparing outputs.
+The graph's convolutions, linear layers, LSTM layers, layer normalisations and scalar affines are read in order, with
+batch normalisation and scalar affines after a convolution folded into it. The deployed network's modules are recorded in
+the order in which they run. Both lists must agree in kind and shape; the caller proves the result by comparing outputs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from ocrtune.errors import BundleError
@@ -27,6 +28,7 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.ConvTranspose2d: "ConvTranspose",
     nn.Linear: "Linear",
     nn.LayerNorm: "LayerNorm",
+    nn.LSTM: "LSTM",
     Affine: "Affine",
 }
 
@@ -36,9 +38,11 @@ class GraphLayer:
     """One operator with weights.
 
     Attributes:
-        kind: ``Conv``, ``ConvTranspose``, ``Linear``, ``LayerNorm`` or ``Affine`` (a scalar scale and bias on their own).
-        weight: in torch's layout; shape [1] for ``Affine``.
-        bias: [out], or [1] for ``Affine``; None where the graph has none.
+        kind: ``Conv``, ``ConvTranspose``, ``Linear``, ``LSTM``, ``LayerNorm`` or ``Affine`` (a scalar scale and bias on
+            their own).
+        weight: in torch's layout; [1] for ``Affine``; [directions, 4 hidden, in + hidden] for ``LSTM``, what it multiplies
+            its input with before what it multiplies its state with.
+        bias: [out]; [1] for ``Affine``; [directions, 4 hidden, 2] for ``LSTM``; None where the graph has none.
         output: name of the tensor that it ends in, after what was folded into it.
     """
 
@@ -88,8 +92,19 @@ class _Reader:
         output = node.output[0]
         if node.op_type == "Identity":
             self.alias[output] = inputs[0]
-        elif node.op_type == "Reshape" and all(name in self.constants for name in inputs):
-            self.constants[output] = self.constants[inputs[0]].reshape(self.constants[inputs[1]].tolist())
+        elif inputs and all(name in self.constants for name in inputs if name):
+            given = {there: self.constants[name] for there, name in zip(node.input, inputs, strict=True) if name}
+            for name, value in zip(node.output, ReferenceEvaluator(node).run(None, given), strict=True):
+                self.constants[name] = value
+        elif node.op_type == "LSTM":
+            weight, state = (self._gates(self.constants[name]) for name in inputs[1:3])
+            has_bias = len(inputs) > 3 and inputs[3]
+            bias = np.stack(np.split(self.constants[inputs[3]], 2, axis=1), axis=-1) if has_bias else None
+            self.layers.append(
+                GraphLayer(
+                    "LSTM", np.concatenate([weight, state], axis=2), None if bias is None else self._gates(bias), output
+                )
+            )
         elif node.op_type == "MatMul" and inputs[1] in self.constants:
             weight = np.ascontiguousarray(self.constants[inputs[1]].astype(np.float32).T)
             self.layers.append(GraphLayer("Linear", weight, None, output))
@@ -147,6 +162,12 @@ class _Reader:
         layer.output = output
         return True
 
+    @staticmethod
+    def _gates(array: npt.NDArray[Any]) -> _Array:
+        """[directions, 4 hidden, ...] from ONNX's order of gates (input, output, forget, cell) into torch's."""
+        into, out, forget, cell = np.split(array.astype(np.float32), 4, axis=1)
+        return np.concatenate([into, forget, cell, out], axis=1)
+
     def _name(self, name: str) -> str:
         while name in self.alias:
             name = self.alias[name]
@@ -163,51 +184,75 @@ def load_graph_weights(path: Path, network: nn.Module, example: torch.Tensor) ->
         example: an input on which the network runs, to record that order.
 
     Raises:
-        BundleError: kinds or shapes of the operators differ from the network's, or it has an LSTM, whose weights a
-            graph may hold in any form; nothing has been changed then.
+        BundleError: kinds or shapes of the operators differ from the network's; nothing has been changed then.
     """
-    layers, modules = graph_layers(path), _in_execution_order(network, example)
-    expected = [(_KINDS[type(module)], _weight(module).shape) for _, module in modules]
-    found = [(layer.kind, layer.weight.shape) for layer in layers]
-    for index, (want, have) in enumerate(zip(expected, found, strict=False)):
-        if want[0] != have[0] or tuple(want[1]) != tuple(have[1]):
+    layers, slots = graph_layers(path), _in_execution_order(network, example)
+    for index, (slot, layer) in enumerate(zip(slots, layers, strict=False)):
+        if (slot.kind, slot.shape) != (layer.kind, layer.weight.shape):
             raise BundleError(
-                f"operator {index} of the graph is {have[0]} {list(have[1])}, but the network's {modules[index][0]} "
-                f"is {want[0]} {list(want[1])}",
+                f"operator {index} of the graph is {layer.kind} {list(layer.weight.shape)}, but the network's "
+                f"{slot.name} is {slot.kind} {list(slot.shape)}",
                 where=path,
                 hint="the file belongs to another architecture",
             )
-    if len(expected) != len(found):
+    if len(slots) != len(layers):
         raise BundleError(
-            f"the graph has {len(found)} weighted operators, the network {len(expected)}",
+            f"the graph has {len(layers)} weighted operators, the network {len(slots)}",
             where=path,
             hint="the file belongs to another architecture",
         )
-    if any(isinstance(module, nn.LSTM) for module in network.modules()):
-        raise BundleError(
-            "the weights of an LSTM cannot be taken from an ONNX file",
-            where=path,
-            expected="a .pdparams, .safetensors or .pth file",
-        )
-    for layer, (_, module) in zip(layers, modules, strict=True):
-        _weight(module).copy_(torch.from_numpy(layer.weight.copy()))
-        bias = module.bias
-        if isinstance(bias, torch.Tensor):
-            bias.copy_(torch.zeros_like(bias) if layer.bias is None else torch.from_numpy(layer.bias.copy()))
-        elif layer.bias is not None:
-            raise BundleError("the graph has a bias where the network has none", where=path)
+    for slot, layer in zip(slots, layers, strict=True):
+        if layer.bias is not None and not slot.biases:
+            raise BundleError(f"the graph has a bias where the network's {slot.name} has none", where=path)
+    for slot, layer in zip(slots, layers, strict=True):
+        slot.fill(layer)
 
 
-def _weight(module: nn.Module) -> torch.Tensor:
-    weight = module.scale if isinstance(module, Affine) else module.weight
-    assert isinstance(weight, torch.Tensor)
-    return weight
+@dataclass(frozen=True)
+class _Slot:
+    """Where the weights of one operator go.
+
+    Attributes:
+        name: of the module.
+        kind: as in `GraphLayer`.
+        weights: tensors that the weight is spread over: one, or two of each direction of an LSTM layer.
+        biases: the same for the bias; empty where there is none.
+    """
+
+    name: str
+    kind: str
+    weights: list[torch.Tensor]
+    biases: list[torch.Tensor]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the operator's weight must have."""
+        if self.kind != "LSTM":
+            return tuple(self.weights[0].shape)
+        into, state = self.weights[:2]
+        return len(self.weights) // 2, into.shape[0], into.shape[1] + state.shape[1]
+
+    def fill(self, layer: GraphLayer) -> None:
+        """Copy an operator of the same kind and shape."""
+        weight, bias = torch.from_numpy(layer.weight.copy()), layer.bias
+        if self.kind == "LSTM":
+            width = self.weights[0].shape[1]
+            parts = [part for direction in weight for part in (direction[:, :width], direction[:, width:])]
+        else:
+            parts = [weight]
+        for tensor, part in zip(self.weights, parts, strict=True):
+            tensor.copy_(part)
+        for number, tensor in enumerate(self.biases):
+            if bias is None:
+                tensor.zero_()
+            else:
+                tensor.copy_(torch.from_numpy(bias[number // 2, :, number % 2] if self.kind == "LSTM" else bias))
 
 
-def _in_execution_order(network: nn.Module, example: torch.Tensor) -> list[tuple[str, nn.Module]]:
-    order: list[tuple[str, nn.Module]] = []
+def _in_execution_order(network: nn.Module, example: torch.Tensor) -> list[_Slot]:
+    order: list[_Slot] = []
     hooks = [
-        module.register_forward_pre_hook(lambda m, _, name=name: order.append((name, m)))
+        module.register_forward_pre_hook(lambda m, _, name=name: order.extend(_slots(name, m)))
         for name, module in network.named_modules()
         if type(module) in _KINDS
     ]
@@ -217,3 +262,22 @@ def _in_execution_order(network: nn.Module, example: torch.Tensor) -> list[tuple
         for hook in hooks:
             hook.remove()
     return order
+
+
+def _slots(name: str, module: nn.Module) -> list[_Slot]:
+    kind = _KINDS[type(module)]
+    if isinstance(module, nn.LSTM):
+        ends = ("", "_reverse") if module.bidirectional else ("",)
+        return [
+            _Slot(
+                f"{name}, layer {layer}",
+                kind,
+                [getattr(module, f"weight_{of}_l{layer}{end}") for end in ends for of in ("ih", "hh")],
+                [getattr(module, f"bias_{of}_l{layer}{end}") for end in ends for of in ("ih", "hh") if module.bias],
+            )
+            for layer in range(module.num_layers)
+        ]
+    weight = module.scale if isinstance(module, Affine) else module.weight
+    bias = module.bias
+    assert isinstance(weight, torch.Tensor)
+    return [_Slot(name, kind, [weight], [bias] if isinstance(bias, torch.Tensor) else [])]
