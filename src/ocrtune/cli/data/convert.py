@@ -1,0 +1,35 @@
+"""``ocrtune data convert``: another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ocrtune.cli.console import Output
+from ocrtune.cli.options import Data, Json, described_dataset
+
+NAME = "convert"
+EXAMPLES = "Example:\n\nocrtune data convert icdar:receipts/train --format paddle --out train.txt"
+
+
+def command(
+    data: Data,
+    format: Annotated[str, typer.Option(help="icdar, paddle, csv, lmdb or json.")],
+    out: Annotated[Path, typer.Option(help="File (icdar: folder) to write.")],
+    json: Json = False,
+) -> None:
+    """Write the labels in another format; images stay where they are."""
+    from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.errors import UsageError
+
+    output = Output(json)
+    dataset = described_dataset(data, output)
+    if out.exists():
+        raise UsageError("something is already there", where=out, hint="name another place with --out")
+    pages = read_dataset(dataset)
+    write_dataset(pages, format, out)
+    output.say(f"written: {format}:{out} ({len(pages)} pages)")
+    output.result({"path": f"{format}:{out}", "pages": len(pages)})
+    output.next(f"ocrtune data check {format}:{out}")

@@ -1,0 +1,12 @@
+"""Options that several data verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+PageSize: TypeAlias = Annotated[
+    int, typer.Option(min=32, help="Longer side in pixels at which pages will be trained on.")
+]
+Format: TypeAlias = Annotated[str | None, typer.Option(help="icdar, paddle, csv, lmdb or json; default: as the data.")]
