@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -41,21 +40,11 @@ def receipts_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def best_of(runs: int, command: list[str]) -> float:
-    times = []
-    for _ in range(runs):
-        started = time.monotonic()
-        subprocess.run(command, capture_output=True, check=True, env=quiet_environment())
-        times.append(time.monotonic() - started)
-    return min(times)
-
-
-def test_start_is_fast_and_without_torch() -> None:
-    check = "import sys, ocrtune, ocrtune.cli.main; assert not {'torch', 'onnxruntime', 'cv2'} & set(sys.modules)"
+def test_start_loads_nothing_heavy() -> None:
+    """What makes ``--help`` quick; benchmarks/startup.py has the seconds."""
+    heavy = {"torch", "onnxruntime", "cv2", "numpy", "PIL", "shapely", "matplotlib"}
+    check = f"import sys, ocrtune, ocrtune.cli.main; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
-    bare = best_of(3, [sys.executable, "-c", "pass"])
-    assert best_of(3, [sys.executable, "-c", "import ocrtune"]) - bare < 0.3
-    assert best_of(3, [*OCRTUNE, "--help"]) < 0.6
 
 
 @pytest.mark.parametrize("verb", VERBS)
