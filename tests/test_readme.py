@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ocrtune.data.formats import read_dataset
 from support.paddle_configs import as_yaml, official
+from support.pages import write_heads
 from support.paths import ROOT
 from support.runs import OCRTUNE, quiet_environment
 
@@ -19,12 +21,19 @@ READMES = ("README.md", "README.zh-CN.md")
 SHORTER = {
     "ocrtune adapt receipts/train --val receipts/val --budget 20m": [
         "--budget",
-        "150s",
+        "10m",
+        "--sizes",
+        "640,960",
         "detection.schedule.steps=6",
         "detection.input.view_size=160",
         "recognition.schedule.steps=4",
     ],
-    "ocrtune adapt receipts/train --val receipts/val --task detection": ["schedule.steps=6", "input.view_size=160"],
+    "ocrtune adapt receipts/train --val receipts/val --task detection": [
+        "--sizes",
+        "640",
+        "schedule.steps=6",
+        "input.view_size=160",
+    ],
     "ocrtune train configs/detection.yaml": ["schedule.steps=2", "input.view_size=96"],
     "ocrtune train configs/recognition.yaml": ["schedule.steps=2"],
     "ocrtune train configs/orientation.yaml": ["schedule.steps=2"],
@@ -45,12 +54,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Path:
     """A folder with configs/, a small receipts/ and a configuration of PaddleOCR, as the READMEs assume it."""
     folder = tmp_path_factory.mktemp("readme")
     for part, count in (("train", 24), ("val", 6)):
-        for kind in ("img", "box"):
-            target = folder / "receipts" / part / kind
-            target.mkdir(parents=True)
-            files = sorted((receipts / part / kind).iterdir(), key=lambda path: path.stem)[:count]
-            for file in files:
-                os.symlink(file, target / file.name)
+        write_heads(read_dataset(f"icdar:{receipts / part}")[:count], 10, folder / "receipts" / part)
     os.symlink(ROOT / "configs", folder / "configs")
     (folder / "PP-OCRv4_mobile_det.yml").write_text(as_yaml(official("PP-OCRv4_mobile_det")), encoding="utf-8")
     return folder

@@ -11,16 +11,19 @@ import pytest
 
 from ocrtune.bundle import Bundle
 from ocrtune.data.formats import read_dataset
-from support.runs import OCRTUNE, ocrtune, quiet_environment, small_dataset
+from ocrtune.data.synth.receipts import render_receipt
+from support.pages import write_heads
+from support.runs import OCRTUNE, ocrtune, quiet_environment
 
+QUICK = ("--sizes", "480,960")
 SMALL = ("schedule.steps=6", "input.page_size=480", "input.view_size=96", "data.batch_size=2", "trainer.evals=2")
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    small_dataset(folder / "train", pages=20, seed=1)
-    small_dataset(folder / "val", pages=4, seed=2)
+    write_heads([render_receipt(1, index) for index in range(20)], 8, folder / "train")
+    write_heads([render_receipt(2, index) for index in range(4)], 8, folder / "val")
     return folder
 
 
@@ -34,6 +37,7 @@ def command(pages: Path, out: Path) -> list[str]:
         str(out),
         "--task",
         "detection",
+        *QUICK,
         *SMALL,
     ]
 
@@ -94,9 +98,9 @@ def test_adapt_goes_on_after_an_interruption(pages: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_demo_makes_a_better_pipeline(tmp_path: Path) -> None:
-    """The shipped demo with few steps, whatever time they take; it must win even so."""
+    """The shipped demo with fewer pages and steps, whatever time they take; it must win even so."""
     steps = ("detection.schedule.steps=30", "recognition.schedule.steps=8", "recognition.trainer.evals=1")
-    done = ocrtune("demo", "--out", tmp_path / "demo", "--json", *steps)
+    done = ocrtune("demo", "--out", tmp_path / "demo", "--pages", 24, "--json", *steps)
     result = json.loads(done.stdout)
     assert result["after"]["end_to_end_hmean"] > result["before"]["end_to_end_hmean"]
     assert "What is read now" in done.stderr
@@ -111,7 +115,9 @@ LINES = ("schedule.steps=4", "data.batch_size=4", "trainer.evals=1")
 def test_adapt_a_whole_pipeline(pages: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     small = (*(f"detection.{s}" for s in SMALL), *(f"recognition.{s}" for s in LINES), "recognition.optimizer.lr=1e-5")
-    done = ocrtune("adapt", pages / "train", "--val", pages / "val", "--out", out, "--json", *small, check=False)
+    done = ocrtune(
+        "adapt", pages / "train", "--val", pages / "val", "--out", out, *QUICK, "--json", *small, check=False
+    )
     assert done.returncode in (0, 1), done.stderr
     assert "task: ocr" in done.stderr, "boxes with texts are a whole pipeline"
     result = json.loads(done.stdout)

@@ -9,7 +9,7 @@ import typer
 
 from ocrtune.bundle import PARTS
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Data, Json
+from ocrtune.cli.options import ALL_SIZES, Data, Json, Sizes, parsed_sizes
 
 if TYPE_CHECKING:
     from ocrtune.workflows.adapt import AdaptResult
@@ -36,6 +36,7 @@ def command(
         str, typer.Option(help="auto (what the labels allow), detection, recognition, orientation or ocr.")
     ] = "auto",
     base: Annotated[str | None, typer.Option(help="Model to start from; default: one for the task.")] = None,
+    sizes: Sizes = ALL_SIZES,
     budget: Annotated[str, typer.Option(help="Time for everything: 20m, 90s, 1.5h.")] = "20m",
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: adapted_<data>.")] = None,
     json: Json = False,
@@ -70,6 +71,7 @@ def command(
         parse_budget(budget),
         out or Path(f"adapted_{default_name(data)}"),
         tuple(overrides or ()),
+        parsed_sizes(sizes),
     )
     with workflow_console(output) as console:
         result = adapt(request, console)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import BundleArg, Data, Json, described_dataset
+from ocrtune.cli.options import ALL_SIZES, BundleArg, Data, Json, Sizes, described_dataset, parsed_sizes
 
 if TYPE_CHECKING:
     from ocrtune.bundle import Bundle
@@ -28,9 +29,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Where the calibrated bundle goes; default: into BUNDLE itself.")
     ] = None,
-    sizes: Annotated[
-        str, typer.Option(help="Detection: lengths of the longer side to try, in pixels.")
-    ] = "960,1120,1280,1440,1600",
+    sizes: Sizes = ALL_SIZES,
     text_policy: Annotated[
         str, typer.Option(help="Recognition: what is no difference between texts; auto: as the labels allow.")
     ] = "auto",
@@ -66,7 +65,7 @@ def command(
         raise UsageError(f"'{text_policy}' is no text policy", where="--text-policy", expected=", ".join(POLICIES))
     pages = read_dataset(described_dataset(data, output))
     if task == "detection":
-        changes, figures = _detection(output, resolved, pages, _sizes(sizes))
+        changes, figures = _detection(output, resolved, pages, parsed_sizes(sizes))
     elif task == "recognition":
         changes, figures = _recognition(output, resolved, pages, text_policy)
     else:
@@ -78,20 +77,8 @@ def command(
     output.next(f"ocrtune eval {written.path} DATA_THAT_WAS_NOT_CALIBRATED_ON")
 
 
-def _sizes(text: str) -> list[int]:
-    from ocrtune.errors import UsageError
-
-    try:
-        wanted = [int(size) for size in text.split(",")]
-    except ValueError as error:
-        raise UsageError(f"'{text}' is no list of sizes", where="--sizes", expected="736,960,1280") from error
-    if min(wanted) < 32:
-        raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
-    return wanted
-
-
 def _detection(
-    output: Output, bundle: Bundle, pages: list[Page], sizes: list[int]
+    output: Output, bundle: Bundle, pages: list[Page], sizes: Sequence[int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     from ocrtune.calibration.thresholds import calibrate, size_options
     from ocrtune.runtime.load import detection_settings, load_detector

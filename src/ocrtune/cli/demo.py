@@ -23,6 +23,7 @@ def command(
         "demo_out"
     ),
     budget: Annotated[str, typer.Option(help="Time for everything.")] = "10m",
+    pages: Annotated[int, typer.Option(min=24, help="Receipts to learn from.")] = 64,
     json: Json = False,
 ) -> None:
     """The whole loop on generated receipts: fine-tune, compare, export, report."""
@@ -36,7 +37,7 @@ def command(
     from ocrtune.workflows.demo import run_demo
 
     with workflow_console(output) as console:
-        result = run_demo(out, parse_budget(budget), console, overrides or ())
+        result = run_demo(out, parse_budget(budget), console, overrides or (), pages)
     show_result(output, result)
     if not result.better:
         raise typer.Exit(1)

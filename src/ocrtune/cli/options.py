@@ -19,6 +19,26 @@ BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
 ]
 
+Sizes: TypeAlias = Annotated[str, typer.Option(help="Detection: lengths of the longer side to try, in pixels.")]
+ALL_SIZES = "960,1120,1280,1440,1600"
+
+
+def parsed_sizes(text: str) -> tuple[int, ...]:
+    """Lengths of the longer side, as a user lists them.
+
+    Raises:
+        UsageError: it is no list of numbers from 32.
+    """
+    from ocrtune.errors import UsageError
+
+    try:
+        wanted = tuple(int(size) for size in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"'{text}' is no list of sizes", where="--sizes", expected="736,960,1280") from error
+    if min(wanted) < 32:
+        raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
+    return wanted
+
 
 def described_dataset(data: str, output: Output) -> DatasetPath:
     """The data set that a user named; its format is said where it was detected.

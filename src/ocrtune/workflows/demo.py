@@ -12,11 +12,14 @@ from ocrtune.errors import DataError
 from ocrtune.workflows.adapt import AdaptRequest, AdaptResult, adapt
 from ocrtune.workflows.console import Console
 
-TRAIN_PAGES, VAL_PAGES = 64, 24
+PAGES = 64
+_VAL_SHARE = 0.375  # pages for the comparison, for each page to learn from
 _MARKER = ".ocrtune-demo"
 
 
-def run_demo(out: Path, budget: float, console: Console, overrides: Sequence[str] = ()) -> AdaptResult:
+def run_demo(
+    out: Path, budget: float, console: Console, overrides: Sequence[str] = (), pages: int = PAGES
+) -> AdaptResult:
     """Generate labelled receipts, adapt the base to them, compare on others.
 
     Args:
@@ -24,6 +27,7 @@ def run_demo(out: Path, budget: float, console: Console, overrides: Sequence[str
         budget: seconds for everything.
         console: where to report to.
         overrides: further settings, as `AdaptRequest` takes them.
+        pages: receipts to learn from.
 
     Raises:
         DataError: the folder holds something that no demo made.
@@ -31,9 +35,10 @@ def run_demo(out: Path, budget: float, console: Console, overrides: Sequence[str
     """
     started = time.monotonic()
     _claim(out)
-    for name, pages, seed in (("train", TRAIN_PAGES, 1), ("val", VAL_PAGES, 2)):
-        write_receipts(out / "data" / name, pages, seed, console.bar(f"drawing receipts for {name}", pages))
-    console.say(f"drew {TRAIN_PAGES + VAL_PAGES} receipts with exact labels in {out / 'data'}")
+    val_pages = round(_VAL_SHARE * pages)
+    for name, count, seed in (("train", pages, 1), ("val", val_pages, 2)):
+        write_receipts(out / "data" / name, count, seed, console.bar(f"drawing receipts for {name}", count))
+    console.say(f"drew {pages + val_pages} receipts with exact labels in {out / 'data'}")
     return adapt(
         AdaptRequest(
             data=f"icdar:{out / 'data' / 'train'}",

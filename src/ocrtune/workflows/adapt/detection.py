@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ocrtune.bundle import Bundle
-from ocrtune.calibration.thresholds import PAGE_SIZES, Calibration, calibrate, size_options
+from ocrtune.calibration.thresholds import Calibration, calibrate, size_options
 from ocrtune.detection.evaluate import evaluate_detector
 from ocrtune.errors import GateError
 from ocrtune.page import Page
@@ -49,12 +49,12 @@ def adapt_detection(
     detector = load_detector(base)
     started = time.monotonic()
     shipped = evaluate_detector(detector, parts.report, console.bar("the base as published", len(parts.report)))
-    _check_budget(clock, (time.monotonic() - started) / len(parts.report), len(parts.holdout))
+    _check_budget(clock, (time.monotonic() - started) / len(parts.report), len(parts.holdout) * len(request.sizes))
     console.say(
         f"base as published: hmean {shipped.score.hmean:.4f} on {len(parts.report)} pages that nothing is fitted to"
     )
     started = time.monotonic()
-    before = _calibrate(base, parts.holdout, console)
+    before = _calibrate(base, parts.holdout, request.sizes, console)
     calibration_seconds = time.monotonic() - started
     started = time.monotonic()
     fitted = replace(detector, preprocess=before.best.preprocess, thresholds=before.best.thresholds)
@@ -71,7 +71,7 @@ def adapt_detection(
         resumed,
         console,
     )
-    after = _calibrate(outcome.bundle, parts.holdout, console)
+    after = _calibrate(outcome.bundle, parts.holdout, request.sizes, console)
     bundle = outcome.bundle.rewritten(
         folder / "bundle",
         preprocess=after.best.preprocess.model_dump(mode="json"),
@@ -138,7 +138,7 @@ def _check_budget(clock: Clock, seconds_per_page: float, pages: int) -> None:
     Raises:
         GateError: it cannot.
     """
-    needed = 2 * len(PAGE_SIZES) * pages * seconds_per_page + _RESERVE
+    needed = 2 * pages * seconds_per_page + _RESERVE
     if clock.left < needed:
         raise GateError(
             f"the budget of {clock.seconds:.0f} s is too small: measuring and calibrating alone take about {needed:.0f} s",
@@ -146,14 +146,14 @@ def _check_budget(clock: Clock, seconds_per_page: float, pages: int) -> None:
         )
 
 
-def _calibrate(bundle: Bundle, pages: Sequence[Page], console: Console) -> Calibration:
+def _calibrate(bundle: Bundle, pages: Sequence[Page], sizes: Sequence[int], console: Console) -> Calibration:
     preprocess, thresholds = detection_settings(bundle)
     found = calibrate(
         load_detector(bundle).engine,
         pages,
         preprocess,
         thresholds,
-        size_options(preprocess),
+        size_options(preprocess, sizes),
         progress=lambda line: console.say(f"  calibration: {line}"),
     )
     best = found.best

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ocrtune.bundle import PARTS, TaskName
-from ocrtune.calibration.thresholds import MIN_PAGES
+from ocrtune.calibration.thresholds import MIN_PAGES, PAGE_SIZES
 from ocrtune.config.schema import CONFIGS
 from ocrtune.data.check import CheckReport, check_dataset, find_leaks
 from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
@@ -40,6 +40,7 @@ class AdaptRequest:
         budget: seconds for everything.
         out: folder for the result.
         overrides: further settings, as ``section.key=value``, or ``task.section.key=value`` for one stage of ``ocr``.
+        sizes: lengths of a page's longer side, in pixels, among which a detector's is chosen.
     """
 
     data: str
@@ -49,6 +50,7 @@ class AdaptRequest:
     budget: float
     out: Path
     overrides: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = PAGE_SIZES
 
     def overrides_for(self, task: str) -> tuple[str, ...]:
         """Settings of a stage: those with its task's name in front, and those without any that it knows."""
@@ -65,7 +67,7 @@ class AdaptRequest:
 
     def fingerprint(self) -> str:
         """Tells whether a started job in the folder is the same job."""
-        parts = [self.data, self.val, self.task, self.base, *self.overrides]
+        parts = [self.data, self.val, self.task, self.base, *self.sizes, *self.overrides]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
