@@ -17,6 +17,7 @@ from ocrtune.cli import options
 from ocrtune.data.formats import (
     FOLDER_FORMATS,
     FORMATS,
+    Loss,
     read_dataset,
     stream_dataset,
     write_dataset,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ocrtune.data.formats._images import Images, free_stem, place_image
-from ocrtune.data.formats._text import Report, reference_to
+from ocrtune.data.formats._text import Report, brief, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_folder
 from ocrtune.page import Page, TextRegion
@@ -86,7 +86,7 @@ def named_page(name: str, regions: list[TextRegion], file: Path, images: Images,
 
 def no_image(name: str, where: object, base: Path) -> DataError:
     """The error for an image that a label names and nobody finds."""
-    return DataError(f"the image {name[:200]} does not exist", where=where, expected=f"a path below {base}")
+    return DataError(f"the image {brief(name)} does not exist", where=where, expected=f"a path below {base}")
 
 
 def write_each(

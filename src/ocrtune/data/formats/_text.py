@@ -14,6 +14,7 @@ from ocrtune.page import Page, Polygon, TextRegion, image_size
 IGNORE_TEXTS = frozenset({"###", "*"})
 FULL_IMAGE = 0.95
 """Share of an image's sides that a region has to cover to be the image of one line."""
+_BRIEF = 120  # characters
 Report = Callable[[DataError], None]
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
 """What reading an entry raises that does not have the form, or the numbers, that it should have."""
@@ -53,6 +54,13 @@ def text_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
                 continue
             if text.strip():
                 yield number, text
+
+
+def brief(found: object) -> str:
+    """What was found, for a message: not too long, and without halves of characters."""
+    text = f"{found} is missing" if isinstance(found, KeyError) else str(found)
+    text = text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
+    return text.encode(errors="backslashreplace").decode()
 
 
 def labelled(polygon: Polygon, text: str | None, where: str, ignore: bool = False) -> TextRegion:

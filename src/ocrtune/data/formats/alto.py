@@ -17,7 +17,7 @@ from ocrtune.data.formats._folder import first_label, named_page, read_each, wri
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import bounds, box, outline_of
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, number
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, image_size
@@ -58,7 +58,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
         except MALFORMED as error:
             report(
                 DataError(
-                    f"the line cannot be read: {error}",
+                    f"the line cannot be read: {brief(error)}",
                     where=where,
                     expected="HPOS, VPOS, WIDTH and HEIGHT, or Shape/Polygon with POINTS",
                 )

@@ -23,7 +23,7 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import bounds, box, outline_of
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, reference_to
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import Page, TextRegion, image_size, signed_area
@@ -52,7 +52,7 @@ def read(path: Path, report: Report) -> Iterator[Page]:
         _fill(database, path, report)
         database.execute("CREATE INDEX by_image ON anns (image)")
         for image_id, body in database.execute("SELECT id, body FROM imgs ORDER BY rowid"):
-            where = f"{path}: imgs[{image_id}]"
+            where = f"{path}: imgs[{brief(image_id)}]"
             name = json.loads(body)
             image = images.named(name)
             if image is None:
@@ -62,11 +62,11 @@ def read(path: Path, report: Report) -> Iterator[Page]:
             rows = database.execute("SELECT id, body FROM anns WHERE image = ? ORDER BY rowid", (image_id,))
             for label_id, label in rows:
                 try:
-                    regions.append(_region(json.loads(label), f"{path}: anns[{label_id}]"))
+                    regions.append(_region(json.loads(label), f"{path}: anns[{brief(label_id)}]"))
                 except MALFORMED as error:
                     expected = '{"mask": [x1, y1, ...], "utf8_string": ...}'
-                    what = f"the label cannot be read: {error}"
-                    report(DataError(what, where=f"{path}: anns[{label_id}]", expected=expected))
+                    what = f"the label cannot be read: {brief(error)}"
+                    report(DataError(what, where=f"{path}: anns[{brief(label_id)}]", expected=expected))
             yield Page(image, regions, name=name, source=where)
 
 
@@ -101,7 +101,7 @@ def _fill(database: sqlite3.Connection, path: Path, report: Report) -> None:
         if section not in _SECTIONS:
             found = found or (section == "" and key in _SECTIONS)
             continue
-        where = f"{path}: {section}[{str(key)[:100]}]"
+        where = f"{path}: {section}[{brief(key)}]"
         try:
             if section == "imgs":
                 row = (_stored(value.get("id", key)), json.dumps(str(value.get("file_name") or value["filename"])))
@@ -110,7 +110,7 @@ def _fill(database: sqlite3.Connection, path: Path, report: Report) -> None:
                 label = (_stored(key), _stored(value["image_id"]), json.dumps(value))
                 database.execute("INSERT INTO anns VALUES (?, ?, ?)", label)
         except (*MALFORMED, sqlite3.Error) as error:
-            report(DataError(f"the entry cannot be read: {error}", where=where))
+            report(DataError(f"the entry cannot be read: {brief(error)}", where=where))
     if not found:
         raise DataError('the file has no "imgs"', where=path, expected='{"imgs": {...}, "anns": {...}}')
 

@@ -14,7 +14,7 @@ from typing import TextIO
 from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import find_image
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._text import Report, is_line, labelled, reference_to
+from ocrtune.data.formats._text import Report, brief, is_line, labelled, reference_to
 from ocrtune.errors import DataError, ImageError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, image_size, whole_image
@@ -85,7 +85,7 @@ def _rows(path: Path, file: TextIO, report: Report) -> Iterator[tuple[str, list[
         except StopIteration:
             return
         except csv.Error as error:
-            what = f"the row cannot be read: {error}"
+            what = f"the row cannot be read: {brief(error)}"
             report(DataError(what, where=f"{path}:{reader.line_num}", hint="check its quotes"))
             continue
         if row and tuple(cell.strip().lower() for cell in row[:2]) != HEADING:

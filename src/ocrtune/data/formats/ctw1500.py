@@ -14,7 +14,7 @@ from ocrtune.data.formats._folder import first_label, named_page, read_each, wri
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import bounds, outline_of
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, number, text_lines
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, text_lines
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
@@ -61,7 +61,11 @@ def _xml_page(file: Path, images: Images, report: Report) -> Page | None:
         try:
             polygon = outline_of(float(value) for value in (text_of(item, "segs") or "").split(","))
         except MALFORMED as error:
-            report(DataError(f"the box cannot be read: {error}", where=where, expected="<segs>x1,y1,x2,y2,...</segs>"))
+            report(
+                DataError(
+                    f"the box cannot be read: {brief(error)}", where=where, expected="<segs>x1,y1,x2,y2,...</segs>"
+                )
+            )
             continue
         regions.append(labelled(polygon, text_of(item, "label"), where))
     return named_page(image.get("file", ""), regions, file, images, report)
@@ -79,7 +83,9 @@ def _text_page(file: Path, images: Images, report: Report) -> Page | None:
                 values = [value + (top if i % 2 else left) for i, value in enumerate(values[4:])]
             polygon = outline_of(values)
         except MALFORMED as error:
-            report(DataError(f"the line cannot be read: {error}", where=where, expected="x1,y1,...,xN,yN,####text"))
+            report(
+                DataError(f"the line cannot be read: {brief(error)}", where=where, expected="x1,y1,...,xN,yN,####text")
+            )
             continue
         regions.append(labelled(polygon, text if marker else None, where))
     # the test part's labels are called 0001001.txt, its images 1001.jpg

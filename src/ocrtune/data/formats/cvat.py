@@ -16,7 +16,7 @@ from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, number, reference_to
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, reference_to
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, xml_elements, xml_root_name
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
@@ -97,7 +97,7 @@ def _regions(image: Element, file: Path, report: Report) -> Iterator[TextRegion]
                 polygon = _outline(item)
             except MALFORMED as error:
                 expected = "xtl, ytl, xbr and ybr of a box, or points of a polygon"
-                report(DataError(f"the {item.tag} cannot be read: {error}", where=where, expected=expected))
+                report(DataError(f"the {item.tag} cannot be read: {brief(error)}", where=where, expected=expected))
                 continue
             said = {child.get("name", "").lower(): child.text or "" for child in item.findall("attribute")}
             text = next((said[key] for key in _TEXTS if key in said), None)

@@ -17,7 +17,7 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_keys, read_json
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import bounds, box
-from ocrtune.data.formats._text import MALFORMED, Report, labelled
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
 
@@ -55,7 +55,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
             ]
         except MALFORMED as error:
             expected = '{"words": [{"box": [x0, y0, x1, y1], "text": ...}]}'
-            report(DataError(f"the entry cannot be read: {error}", where=where, expected=expected))
+            report(DataError(f"the entry cannot be read: {brief(error)}", where=where, expected=expected))
     image = images.with_stem(file.stem)
     if image is None:
         report(DataError("the label file has no image", where=file, expected=f"an image called {file.stem} near it"))

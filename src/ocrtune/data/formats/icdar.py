@@ -15,7 +15,7 @@ from pathlib import Path
 from ocrtune.data.formats._images import find_image, free_stem
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, four_corners, outline_of
-from ocrtune.data.formats._text import Report, labelled, number, reference_to, text_lines
+from ocrtune.data.formats._text import Report, brief, labelled, number, reference_to, text_lines
 from ocrtune.errors import DataError
 from ocrtune.files import whole_folder
 from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion
@@ -188,7 +188,9 @@ def _listed(path: Path, report: Report) -> Iterator[tuple[Path, Path]]:
         found = [find_image(field, path.parent) for field in fields]
         if len(found) != 2 or found[0] is None or found[1] is None:
             missing = next((field for field, file in zip(fields, found, strict=True) if file is None), "")
-            what = f"the file {missing} does not exist" if len(fields) == 2 else f"two paths needed: {line[:80]!r}"
+            what = (
+                f"the file {brief(missing)} does not exist" if len(fields) == 2 else f"two paths needed: {line[:80]!r}"
+            )
             report(DataError(what, where=f"{path}:{line_number}", expected="image path, label path"))
             continue
         yield found[0], found[1]

@@ -16,7 +16,7 @@ from ocrtune.data.formats._images import find_image
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, outline
-from ocrtune.data.formats._text import IGNORE_TEXTS, MALFORMED, Report, reference_to
+from ocrtune.data.formats._text import IGNORE_TEXTS, MALFORMED, Report, brief, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import Page, TextRegion, image_size
@@ -50,7 +50,7 @@ def read(path: Path, report: Report) -> Iterator[Page]:
         except MALFORMED as error:
             report(
                 DataError(
-                    f"the entry cannot be read: {error}",
+                    f"the entry cannot be read: {brief(error)}",
                     where=where,
                     expected='{"file_name": ..., "annotations": [{"bbox": [x1, y1, x2, y2], "text": ...}]}',
                 )

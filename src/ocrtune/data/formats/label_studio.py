@@ -24,7 +24,7 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, reference_to
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, Polygon, TextRegion, image_size
@@ -59,7 +59,7 @@ def read(path: Path, report: Report) -> Iterator[Page]:
             results = _results(task)
         except (*MALFORMED, StopIteration) as error:
             expected = '{"data": {"image": ...}, "annotations": [{"result": [...]}]}'
-            report(DataError(f"the task cannot be read: {error}", where=where, expected=expected))
+            report(DataError(f"the task cannot be read: {brief(error)}", where=where, expected=expected))
             continue
         image = images.named(name)
         if image is None:  # uploaded files got a number in front
@@ -114,10 +114,10 @@ def _regions(results: list[Any], size: tuple[int, int], where: str, report: Repo
         parts.setdefault(key, []).append(result)
     for key, group in parts.items():
         try:
-            region = _region(group, size, f"{where} result {key[:60]}")
+            region = _region(group, size, f"{where} result {brief(key)}")
         except MALFORMED as error:
             expected = "a rectangle or a polygon in per cent of the image"
-            report(DataError(f"the result {key[:60]} cannot be read: {error}", where=where, expected=expected))
+            report(DataError(f"the result {brief(key)} cannot be read: {brief(error)}", where=where, expected=expected))
             continue
         if region is not None:
             yield region
@@ -135,7 +135,7 @@ def _region(group: list[Any], size: tuple[int, int], where: str) -> TextRegion |
         if "points" in value or "height" in value:
             polygon = _outline(value, size)
         elif "text" not in value and kind not in ("labels", "choices", "textarea"):
-            raise ValueError(f"a {kind[:40]} is no outline of a text")
+            raise ValueError(f"a {brief(kind)} is no outline of a text")
         if "text" in value:
             text = value["text"] if isinstance(value["text"], str) else "\n".join(value["text"])
         for key in ("rectanglelabels", "polygonlabels", "labels", "choices"):

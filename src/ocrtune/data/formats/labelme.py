@@ -17,7 +17,7 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_keys, read_json
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, marked
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, marked
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion, image_size
 
@@ -53,7 +53,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
             regions.append(_region(shape, where))
         except MALFORMED as error:
             expected = "a polygon or a rectangle with points and a label"
-            report(DataError(f"the shape cannot be read: {error}", where=where, expected=expected))
+            report(DataError(f"the shape cannot be read: {brief(error)}", where=where, expected=expected))
     return named_page(str(document.get("imagePath") or ""), regions, file, images, report)
 
 
@@ -65,7 +65,7 @@ def _region(shape: Any, where: str) -> TextRegion:
     elif kind in _OUTLINES:
         polygon = outline(points)
     else:
-        raise ValueError(f"a {str(kind)[:40]} is no outline of a text")
+        raise ValueError(f"a {brief(kind)} is no outline of a text")
     flags = shape.get("flags") or {}
     return labelled(
         polygon,

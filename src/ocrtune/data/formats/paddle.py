@@ -22,7 +22,7 @@ from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import FOLDERS_ABOVE, find_image
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import outline
-from ocrtune.data.formats._text import MALFORMED, Report, is_line, labelled, marked, reference_to, text_lines
+from ocrtune.data.formats._text import MALFORMED, Report, brief, is_line, labelled, marked, reference_to, text_lines
 from ocrtune.errors import DataError, ImageError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, image_size, whole_image
@@ -45,7 +45,7 @@ def matches(path: Path) -> bool:
     image, tab, _ = line.partition("\t")
     try:
         return bool(tab) and Path(_image_names(image)[0]).suffix.lower() in IMAGE_SUFFIXES
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -70,7 +70,7 @@ def read(path: Path, report: Report) -> Iterator[Page]:
         except MALFORMED as error:
             report(
                 DataError(
-                    f"the line cannot be read: {error}",
+                    f"the line cannot be read: {brief(error)}",
                     where=where,
                     expected='image<TAB>[{"transcription": "text", "points": [[x1, y1], [x2, y2], [x3, y3], [x4, y4]]}], '
                     "or image<TAB>text",

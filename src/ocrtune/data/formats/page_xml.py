@@ -15,7 +15,7 @@ from ocrtune.data.formats._folder import first_label, named_page, read_each, wri
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import outline
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, number
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, image_size
@@ -54,7 +54,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
             regions.append(labelled(_outline(line), _text(line), where, "type:ignore" in line.get("custom", "")))
         except MALFORMED as error:
             expected = '<Coords points="x1,y1 x2,y2 x3,y3 x4,y4"/>'
-            report(DataError(f"the line cannot be read: {error}", where=where, expected=expected))
+            report(DataError(f"the line cannot be read: {brief(error)}", where=where, expected=expected))
     return named_page(page.get("imageFilename", ""), regions, file, images, report)
 
 

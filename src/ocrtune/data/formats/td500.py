@@ -13,7 +13,7 @@ from ocrtune.data.formats._folder import first_label, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, nearest_rotated_box
-from ocrtune.data.formats._text import MALFORMED, Report, number, text_lines
+from ocrtune.data.formats._text import MALFORMED, Report, brief, number, text_lines
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
 
@@ -44,11 +44,8 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
             _, difficult, x, y, width, height, theta = (float(field) for field in line.split())
             outline = RotatedBox(x + width / 2, y + height / 2, width, height, theta).corners()
         except MALFORMED as error:
-            report(
-                DataError(
-                    f"the line cannot be read: {error}", where=where, expected="index difficult x y width height theta"
-                )
-            )
+            expected = "index difficult x y width height theta"
+            report(DataError(f"the line cannot be read: {brief(error)}", where=where, expected=expected))
             continue
         regions.append(TextRegion(outline, None, ignore=difficult == 1, source=where))
     image = images.with_stem(file.stem)

@@ -15,7 +15,7 @@ from ocrtune.data.formats._folder import first_label, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, number, text_lines
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, text_lines
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
 
@@ -53,7 +53,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
         except MALFORMED as error:
             report(
                 DataError(
-                    f"the line cannot be read: {error}",
+                    f"the line cannot be read: {brief(error)}",
                     where=where,
                     expected="x: [[x1 x2 ...]], y: [[y1 y2 ...]], ornt: [u'c'], transcriptions: [u'text']",
                 )

@@ -15,7 +15,7 @@ from ocrtune.data.formats._folder import first_label, named_page, read_each, wri
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, bounds, box, nearest_rotated_box
-from ocrtune.data.formats._text import MALFORMED, Report, labelled, marked, number
+from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, marked, number
 from ocrtune.data.formats._xml import as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, image_size
@@ -50,7 +50,7 @@ def _page(file: Path, images: Images, report: Report) -> Page | None:
         except MALFORMED as error:
             report(
                 DataError(
-                    f"the object cannot be read: {error}",
+                    f"the object cannot be read: {brief(error)}",
                     where=where,
                     expected="<bndbox> with xmin, ymin, xmax and ymax, or <robndbox> with cx, cy, w, h and angle",
                 )
