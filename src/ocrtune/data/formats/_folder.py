@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ocrtune.data.formats._images import Images, free_stem, place_image
+from ocrtune.data.formats._images import FreeStems, Images, place_image
 from ocrtune.data.formats._text import Report, brief, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_folder
@@ -120,8 +120,9 @@ def write_each(
         labels.mkdir(exist_ok=True)
         if images is not None:
             (partial / images).mkdir(exist_ok=True)
+        stems = FreeStems(labels, suffix)
         for page in pages:
-            stem = free_stem(f"{prefix}{page.path.stem}", labels, suffix)
+            stem = stems.take(f"{prefix}{page.path.stem}")
             content = render(page, reference_to(page.path, path / folder))
             (labels / f"{stem}{suffix}").write_bytes(content.encode())
             if images is not None:

@@ -82,13 +82,25 @@ def place_image(image: Path, folder: Path, stem: str) -> None:
         shutil.copyfile(image, target)
 
 
-def free_stem(stem: str, folder: Path, suffix: str) -> str:
-    """A file name that is not taken in the folder: the stem itself, or with a number behind it."""
-    name, count = stem, 1
-    while (folder / f"{name}{suffix}").exists():
-        count += 1
-        name = f"{stem}_{count}"
-    return name
+class FreeStems:
+    """File names that are not taken in a folder: a stem itself, or with a number behind it.
+
+    Args:
+        folder: gets the files.
+        suffix: of the files.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self._folder, self._suffix = folder, suffix
+        self._counts: dict[str, int] = {}  # of stems that came more than once
+
+    def take(self, stem: str) -> str:
+        """The stem to use; the file has to be written before the next one is taken."""
+        name = stem
+        while (self._folder / f"{name}{self._suffix}").exists():
+            self._counts[stem] = self._counts.get(stem, 1) + 1
+            name = f"{stem}_{self._counts[stem]}"
+        return name
 
 
 def _first(candidates: list[Path]) -> Path | None:
