@@ -13,7 +13,7 @@ from support.pages import rectangle, sample_pages, save_image, write_paired
 
 
 def check(pages: list[Page], folder: Path) -> CheckReport:
-    write_dataset(pages, "json", folder / "set.json")
+    write_dataset(pages, "json", folder / "set.json", replace=True)
     return check_dataset(parse_dataset_path(f"json:{folder / 'set.json'}"), page_size=160)
 
 
