@@ -121,14 +121,18 @@ def test_check_finds_fixes_and_says(tmp_path: Path) -> None:
     label = tmp_path / "set" / "box" / "page_1.csv"
     label.write_text(label.read_text(encoding="utf-8") + "garbage\n5,5,90,30,90,5,5,30,crossing\n", encoding="utf-8")
     before = label.read_bytes()
-    done = ocrtune("data", "check", tmp_path / "set", "--json", check=False)
+    done = ocrtune("data", "check", tmp_path / "set", "--json", "--no-cache", check=False)
     assert done.returncode == 1
     report = json.loads(done.stdout)["datasets"][0]
-    assert report["counts"] == {"label-unreadable": 1, "polygon-crossing": 1}
-    assert {finding["where"] for finding in report["findings"]} == {f"{label}:4", f"{label}:5"}
-    ocrtune("data", "check", tmp_path / "set", "--fix", check=False)
+    assert report["counts"] == {"label-unreadable": 1, "polygon-crossing": 1, "few-pages": 1}
+    places = {finding["where"] for finding in report["findings"] if finding["severity"] == "error"}
+    assert places == {f"{label}:4", f"{label}:5"}
+    ocrtune("data", "check", tmp_path / "set", "--fix", "--no-cache", "--html", tmp_path / "check.html", check=False)
+    html = (tmp_path / "check.html").read_text(encoding="utf-8")
+    assert f"{label}:5" in html
+    assert "data:image/jpeg;base64," in html, "the crossing outline is drawn"
     assert label.read_bytes() == before
-    ocrtune("data", "check", f"icdar:{tmp_path / 'set_fixed'}")
+    ocrtune("data", "check", f"icdar:{tmp_path / 'set_fixed'}", "--no-cache")
     fails(2, "data", "check", tmp_path / "set", "--fix", says="overwrite")
 
 
