@@ -20,12 +20,12 @@ FACTS_VERSION = 1
 """Raise it when `ocrtune.data.check.image` finds out something else: what is kept is then forgotten."""
 _COLUMNS = ("width", "height", "digest", "print", "orientation", "frames", "blank", "fault")
 _TABLES = (
-    f"CREATE TABLE images (path TEXT PRIMARY KEY, state TEXT, {', '.join(_COLUMNS)}) WITHOUT ROWID",
-    "CREATE TABLE predictions (path TEXT, state TEXT, model TEXT, regions TEXT, PRIMARY KEY (path, model)) WITHOUT ROWID",
+    f"CREATE TABLE images (path BLOB PRIMARY KEY, state TEXT, {', '.join(_COLUMNS)}) WITHOUT ROWID",
+    "CREATE TABLE predictions (path BLOB, state TEXT, model TEXT, regions TEXT, PRIMARY KEY (path, model)) WITHOUT ROWID",
 )
 _KEPT_SECONDS = 90 * 24 * 3600.0
 _TOGETHER = 500  # rows of one transaction
-ImageKey: TypeAlias = tuple[str, str]
+ImageKey: TypeAlias = tuple[bytes, str]
 """Path of an image file, and its time and size."""
 
 
@@ -44,7 +44,7 @@ class FactsCache:
         self._waiting = 0
         if folder is None:
             return
-        name = hashlib.blake2b(str(dataset.path.resolve()).encode("utf-8", "surrogateescape"), digest_size=12)
+        name = hashlib.blake2b(os.fsencode(dataset.path.resolve()), digest_size=12)
         path = folder / f"{name.hexdigest()}.sqlite"
         with suppress(sqlite3.Error, OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class FactsCache:
 
     def keep_predictions(self, key: ImageKey | None, model: str, said: dict[str, Any]) -> None:
         """Remember what a model said."""
-        text = json.dumps(said, ensure_ascii=False)
+        text = json.dumps(said)
         self._write("INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)", key, model, text)
 
     def _row(self, query: str, key: ImageKey | None, *more: str) -> tuple[Any, ...] | None:
@@ -115,7 +115,7 @@ def image_key(page: Page) -> ImageKey | None:
         status = os.stat(page.image)
     except OSError:
         return None
-    return str(page.image.absolute()), f"{status.st_mtime_ns} {status.st_size}"
+    return os.fsencode(page.image.absolute()), f"{status.st_mtime_ns} {status.st_size}"
 
 
 def _forget_old(folder: Path) -> None:

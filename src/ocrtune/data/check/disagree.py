@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 from rapidfuzz.distance import Levenshtein
 
-from ocrtune.data.check.findings import Finding, Severity, called
+from ocrtune.data.check.findings import Finding, Severity, called, shown
 from ocrtune.page import Page, TextRegion
 
 _SURE_BOX = 0.8
@@ -142,7 +142,7 @@ def _compare_boxes(page: Page, seen: Seen, tally: _Tally) -> None:
             continue
         if read is not None and (len(read.strip()) < 2 or (sure or 0.0) < _SURE_TEXT):
             continue
-        what = f" ('{read[:30]}')" if read else ""
+        what = f" ('{shown(read)}')" if read else ""
         message = f"the base finds a text{what} where none is labelled: {_box(box)}"
         finding = Finding("suspicious-missing", "warning", message, where, None, page.image, box.polygon)
         tally.suspects.append(((box.score or 0.0) * (sure or 1.0) * 0.9, finding))
@@ -155,7 +155,7 @@ def _compare_texts(page: Page, seen: Seen, tally: _Tally) -> None:
         label, said = _plain(region.text), _plain(read)
         distance = Levenshtein.normalized_distance(label, said)
         if label and distance > 0:
-            message = f"{called(region)} is read as '{read[:30]}' by the base, which is {confidence:.0%} sure"
+            message = f"{called(region)} is read as '{shown(read)}' by the base, which is {confidence:.0%} sure"
             place = region.source or str(page.source or page.name)
             finding = Finding("suspicious-text", "warning", message, place, None, page.image, region.polygon)
             tally.suspects.append((confidence * (0.5 + distance / 2), finding))

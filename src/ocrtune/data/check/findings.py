@@ -132,4 +132,9 @@ class CheckReport:
 
 def called(region: TextRegion, other: str = "the region") -> str:
     """How a message names a region."""
-    return f"'{region.text[:30]}'" if region.text else other
+    return f"'{shown(region.text)}'" if region.text else other
+
+
+def shown(text: str, most: int = 30) -> str:
+    """The start of a text with a mark for everything that cannot be printed."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:most])

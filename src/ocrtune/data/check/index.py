@@ -41,7 +41,7 @@ class PageIndex:
         self._prints += facts.print
         self._images += image_key(page)
         path = str(page.image) if isinstance(page.image, Path) else ""
-        self._names += "\0".join((page.name, page.source or page.name, path)).encode("utf-8", "surrogateescape")
+        self._names += "\0".join((page.name, page.source or page.name, path)).encode("utf-8", "surrogatepass")
         self._ends.append(len(self._names))
 
     def name(self, row: int) -> str:
@@ -75,7 +75,7 @@ class PageIndex:
 
     def _text(self, row: int) -> list[str]:
         start = self._ends[row - 1] if row else 0
-        return bytes(self._names[start : self._ends[row]]).decode("utf-8", "surrogateescape").split("\0")
+        return bytes(self._names[start : self._ends[row]]).decode("utf-8", "surrogatepass").split("\0")
 
 
 def image_key(page: Page) -> bytes:
@@ -86,7 +86,7 @@ def image_key(page: Page) -> bytes:
 
 def path_key(path: str) -> bytes:
     """8 bytes for a resolved path."""
-    return hashlib.blake2b(path.encode("utf-8", "surrogateescape"), digest_size=_KEY).digest()
+    return hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 
 def repeats(values: npt.NDArray[np.generic]) -> list[tuple[int, int]]:

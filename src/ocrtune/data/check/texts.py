@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ocrtune.data.check.findings import Severity
+from ocrtune.data.check.findings import Severity, shown
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def mend_text(text: str) -> tuple[str, list[TextFault]]:
 
 
 def _damaged(text: str) -> tuple[str, list[TextFault]]:
-    if "\ufffd" in text:
-        what = "holds the mark of a character that was lost (U+FFFD): take the text from its source again"
+    if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        what = "holds the mark of a lost character (U+FFFD or half a surrogate pair): take the text from its source again"
         return text, [TextFault("text-damaged", "warning", what)]
     if text.isascii():
         return text, []
@@ -54,7 +54,7 @@ def _damaged(text: str) -> tuple[str, list[TextFault]]:
         again = text.encode("cp1252").decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError):
         return text, []
-    what = f"is UTF-8 that was read as Windows-1252; it says '{again[:30]}'"
+    what = f"is UTF-8 that was read as Windows-1252; it says '{shown(again)}'"
     return again, [TextFault("text-mojibake", "warning", what, "decodes it again")]
 
 

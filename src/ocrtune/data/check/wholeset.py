@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ocrtune.charset import normalised
-from ocrtune.data.check.findings import CheckReport, Finding
+from ocrtune.data.check.findings import CheckReport, Finding, shown
 from ocrtune.data.check.image import ImageFacts
 from ocrtune.data.check.index import path_key, repeats
 from ocrtune.data.check.pages import CheckSettings, covers_image
@@ -152,14 +152,14 @@ def _unlabelled_images(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
             and path_key(os.path.realpath(entry.path)) not in known
         )
         if names:
-            shown = ", ".join(names[:3])
-            message = f"{len(names)} images in the folder have no usable label in this data set: {shown}"
+            some = ", ".join(names[:3])
+            message = f"{len(names)} images in the folder have no usable label in this data set: {some}"
             yield Finding("image-not-labelled", "info", message, str(folder))
 
 
 def _texts(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
     if len(sums.texts) == 1 and sums.counted >= _MANY_TEXTS:
-        message = f"every text is labelled as '{next(iter(sums.texts))[:30]}': is that a stand-in?"
+        message = f"every text is labelled as '{shown(next(iter(sums.texts)))}': is that a stand-in?"
         yield Finding("labels-one-text", "warning", message, report.dataset)
     case = "capitals" if not sums.small else "small letters" if not sums.capitals else None
     if case and sums.capitals + sums.small >= _MANY_LETTERS:
@@ -177,10 +177,10 @@ def _texts(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
         )
         yield Finding("labels-mixed-width", "warning", message, report.dataset)
     if sums.unknown:
-        shown = " ".join(f"{c}:{count}" for c, count in sums.unknown.most_common(_EXAMPLES))
+        listed = " ".join(f"{shown(c)}:{count}" for c, count in sums.unknown.most_common(_EXAMPLES))
         first = sums.first_unknown[sums.unknown.most_common(1)[0][0]]
         message = (
-            f"{len(sums.unknown)} characters are not in the charset, {sums.unknown.total()} times in all: {shown}"
+            f"{len(sums.unknown)} characters are not in the charset, {sums.unknown.total()} times in all: {listed}"
             f"{' ...' if len(sums.unknown) > _EXAMPLES else ''} (first: {first}); train with text.unknown=extend, or map"
         )
         yield Finding("charset-gap", "warning", message, report.dataset)
