@@ -271,7 +271,9 @@ def test_images_named_twice_or_not_at_all_and_missing_ones(copied: Copied) -> No
 
 def test_a_set_that_is_too_small_or_unlike_the_charset(copied: Copied) -> None:
     for row in range(30):
-        copied.plant_line(f"{40 + 12 * row},300,{50 + 12 * row},300,{50 + 12 * row},304,{40 + 12 * row},304,ＡA".encode())
+        copied.plant_line(
+            f"{40 + 12 * row},300,{50 + 12 * row},300,{50 + 12 * row},304,{40 + 12 * row},304,ＡA".encode()
+        )
     charset = Charset(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "))
     report = copied.check(CheckSettings(page_size=400, charset=charset))
     found = report.by_code()

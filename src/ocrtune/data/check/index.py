@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +82,20 @@ class PageIndex:
 
 def image_key(page: Page) -> bytes:
     """8 bytes that are the same for the same image, whichever way a label file names it."""
-    name = str(page.image.resolve()) if isinstance(page.image, Path) else page.name
-    return path_key(name)
+    if not isinstance(page.image, Path):
+        return path_key(page.name)
+    folder, name = os.path.split(page.image)
+    return path_key(os.path.join(_real(folder), name))
+
+
+@lru_cache(maxsize=256)
+def _real(folder: str) -> str:
+    """A folder's path without symbolic links; looking at every part of it takes long."""
+    return os.path.realpath(folder)
 
 
 def path_key(path: str) -> bytes:
-    """8 bytes for a resolved path."""
+    """8 bytes for a path in a real folder."""
     return hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=_KEY).digest()
 
 

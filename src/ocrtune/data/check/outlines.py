@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -48,7 +49,7 @@ def mend_outlines(
     """
     finite = []
     for region in regions:
-        if np.isfinite(region.polygon).all():
+        if math.isfinite(region.polygon.sum(dtype=np.float64)):
             finite.append(region)
         else:
             found(region, "polygon-not-finite", "error", "has a coordinate that is no number", "drops the region")
@@ -75,10 +76,12 @@ def _shapes(regions: Sequence[TextRegion]) -> _Shapes:
     if len({len(polygon) for polygon in polygons}) == 1:
         points = np.stack(polygons)
         low, high = points.min(axis=1), points.max(axis=1)
+        x, y = np.moveaxis(points.astype(np.float64), 2, 0)
+        area = 0.5 * (x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1)
     else:
         low = np.array([polygon.min(axis=0) for polygon in polygons])
         high = np.array([polygon.max(axis=0) for polygon in polygons])
-    area = np.array([signed_area(polygon) for polygon in polygons])
+        area = np.array([signed_area(polygon) for polygon in polygons])
     return _Shapes(low, high, shapely.is_valid(outline_shapes(polygons)), area)
 
 

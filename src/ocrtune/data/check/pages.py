@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from ocrtune.charset import Charset, columns_needed, normalised
@@ -14,7 +15,6 @@ from ocrtune.data.check.outlines import mend_outlines
 from ocrtune.data.check.texts import mend_text
 from ocrtune.data.formats._text import FULL_IMAGE
 from ocrtune.page import Page, TextRegion
-from ocrtune.runtime.crop import TALL, crop_size, rectified_quad
 
 _TINY = 32  # pixels
 _HUGE = 50_000_000  # pixels
@@ -79,8 +79,9 @@ def check_page(page: Page, facts: ImageFacts, settings: CheckSettings) -> tuple[
         text, faults = mend_text(region.text)
         for fault in faults:
             found(region, fault.code, fault.severity, fault.message, fault.fixed_by)
-        regions[index] = replace(region, text=text)
-        misfit = _misfit(regions[index], settings)
+        if text != region.text:
+            regions[index] = region = replace(region, text=text)
+        misfit = _misfit(region, settings)
         if misfit is not None:
             found(region, *misfit)
     if not page.regions:
@@ -138,18 +139,15 @@ def _turned(regions: Sequence[TextRegion], facts: ImageFacts) -> tuple[list[Text
 def _misfit(region: TextRegion, settings: CheckSettings) -> tuple[str, Severity, str] | None:
     """Whether a text is too long for its box, or its box far larger than the text."""
     text = normalised(region.text or "")
-    width, height = crop_size(rectified_quad(region.polygon))
-    if height >= TALL * width and len(text) > 1:
-        width, height = height, width  # it runs downwards
-    columns = min(settings.line_height * width // height, settings.max_width) // settings.column
-    needed = columns_needed(text)
-    if needed > max(columns, 1):
+    height, width = sorted(cv2.minAreaRect(region.polygon)[1])  # a text that runs downwards has its height across
+    columns = int(min(settings.line_height * width / max(height, 1), settings.max_width)) // settings.column
+    box = f"box of {width:.0f}x{height:.0f} pixels"
+    if 2 * len(text) > columns and (needed := columns_needed(text)) > max(columns, 1):
         message = (
-            f"has {len(text)} characters, but its box of {width}x{height} pixels gives CTC only {columns} columns of "
-            f"{needed}: the box is too narrow, or the text is of another place"
+            f"has {len(text)} characters, but its {box} gives CTC only {columns} columns of {needed}: the box is too "
+            "narrow, or the text is of another place"
         )
         return "text-too-long", "warning", message
     if height >= _FLAT and width / height > _WIDE_BOX * max(len(text), 2) and any(map(str.isalnum, text)):
-        message = f"has {len(text)} characters in a box of {width}x{height} pixels: the box is far larger than its text"
-        return "box-too-large", "warning", message
+        return "box-too-large", "warning", f"has {len(text)} characters in a {box}, which is far larger than its text"
     return None

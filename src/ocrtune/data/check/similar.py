@@ -33,9 +33,9 @@ _Prints: TypeAlias = npt.NDArray[np.uint8]
 
 def perceptual_hash(image: Image) -> bytes:
     """128 bytes for an image, uint8 [H, W, 3] BGR: the signs of DCT coefficients, row by row."""
-    small = cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-    signs = cv2.dct(grey.astype(np.float32))[:_SIDE, :_SIDE] > 0
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    signs = cv2.dct(small.astype(np.float32))[:_SIDE, :_SIDE] > 0
     signs[0, 0] = False  # the mean brightness
     return np.packbits(signs).tobytes()
 

@@ -145,11 +145,12 @@ def turned_by(turn: int) -> str:
 def _unlabelled_images(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
     known = {key.tobytes() for key in report.index.images()}
     for folder in sums.folders:
+        real = os.path.realpath(folder)
         names = sorted(
             entry.name
             for entry in os.scandir(folder)
             if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-            and path_key(os.path.realpath(entry.path)) not in known
+            and path_key(os.path.join(real, entry.name)) not in known
         )
         if names:
             some = ", ".join(names[:3])
