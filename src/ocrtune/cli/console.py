@@ -49,8 +49,9 @@ class Output:
         self.console.print(f"next: {command}", markup=False, style="bold")
 
     @contextmanager
-    def bar(self, description: str, total: int) -> Iterator[Callable[[], None]]:
-        """A progress bar with the time left; yields what to call after each piece of work."""
+    def bar(self, description: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """A progress bar with the time left, or a count where nobody knows the total; yields what to call after each
+        piece of work."""
         if self.console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             with Progress(*columns, console=self.console, transient=True) as progress:
@@ -63,8 +64,12 @@ class Output:
             nonlocal done, shown
             done += 1
             now = time.monotonic()
-            if now - shown >= _LINE_EVERY and done < total:
-                shown = now
+            if now - shown < _LINE_EVERY or done == total:
+                return
+            shown = now
+            if total is None:
+                self.say(f"{description}: {done}, {done / (now - started):.0f} a second")
+            else:
                 left = (now - started) / done * (total - done)
                 self.say(f"{description}: {done}/{total}, {left:.0f} s left")
 

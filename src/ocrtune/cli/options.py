@@ -11,10 +11,13 @@ from ocrtune.cli.console import Output
 if TYPE_CHECKING:
     from ocrtune.data.formats import DatasetPath
 
+FORMATS = (
+    "alto, coco-text, csv, ctw1500, cvat, funsd, icdar, json, label-studio, labelme, lmdb, paddle, page-xml, td500, "
+    "total-text, voc"
+)
+"""The label formats, for help texts: `ocrtune.data.formats` is not loaded to show them."""
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
-Data: TypeAlias = Annotated[
-    str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH (icdar, paddle, csv, lmdb, json).")
-]
+Data: TypeAlias = Annotated[str, typer.Argument(metavar="DATA", help=f"PATH or FORMAT:PATH ({FORMATS}).")]
 BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
 ]

@@ -124,15 +124,20 @@ def on_disk(pages: Sequence[Page], folder: Path) -> list[Page]:
         ImageError: an image is missing or damaged.
         DataError: a file cannot be written.
     """
-    result = []
-    for number, page in enumerate(pages):
-        if not isinstance(page.image, Path):
-            path = folder / f"{number:06d}.png"
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_png(path, page.load())
-            page = replace(page, image=path)
-        result.append(page)
-    return result
+    return [as_file(page, folder / f"{number:06d}.png") for number, page in enumerate(pages)]
+
+
+def as_file(page: Page, path: Path) -> Page:
+    """A page whose image is a file: this one, written where the image is in a store, or the one that it is already.
+
+    Raises:
+        ImageError: the image is missing or damaged.
+        DataError: the file cannot be written.
+    """
+    if isinstance(page.image, Path):
+        return page
+    _write_png(path, page.load())
+    return replace(page, image=path)
 
 
 def spread_sample(pages: Sequence[Page], most: int) -> list[Page]:

@@ -196,7 +196,7 @@ def write_predictions(
     """Write predictions as a list of JSON objects, as JSON lines, as plain text (one line a text), or as label files."""
     if output_format in ("icdar", "paddle"):
         assert out is not None
-        write_dataset(pages, output_format, out)
+        write_dataset(pages, output_format, out, replace=True)
         return
     entries = [page_json(page, size) for page, size in zip(pages, sizes, strict=True)]
     if output_format == "text":

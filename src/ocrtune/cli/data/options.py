@@ -6,7 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from ocrtune.cli.options import FORMATS
+
 PageSize: TypeAlias = Annotated[
     int, typer.Option(min=32, help="Longer side in pixels at which pages will be trained on.")
 ]
-Format: TypeAlias = Annotated[str | None, typer.Option(help="icdar, paddle, csv, lmdb or json; default: as the data.")]
+Format: TypeAlias = Annotated[str | None, typer.Option(help=f"{FORMATS}; default: as the data.")]

@@ -2,38 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ocrtune.data.formats import csv, icdar, json, lmdb, paddle
-from ocrtune.data.formats._text import is_line
+import numpy as np
+
+from ocrtune.data.formats import (
+    alto,
+    coco_text,
+    csv,
+    ctw1500,
+    cvat,
+    funsd,
+    icdar,
+    json,
+    label_studio,
+    labelme,
+    lmdb,
+    paddle,
+    page_xml,
+    td500,
+    total_text,
+    voc,
+)
+from ocrtune.data.formats._images import is_absolute
+from ocrtune.data.formats._losses import Loss, counted
+from ocrtune.data.formats._shapes import LARGEST, in_order
+from ocrtune.data.formats._text import Report, is_line
 from ocrtune.errors import DataError, UsageError, nearest
-from ocrtune.page import Page, clockwise_from_top_left
+from ocrtune.page import Page, TextRegion
+
+logger = logging.getLogger(__name__)
 
 
 class Format(Protocol):
     """What a format module offers."""
 
     NAME: str
+    CANNOT: frozenset[Loss]
+    """What pages can hold and the format cannot say."""
 
     def matches(self, path: Path) -> bool:
-        """Whether the path looks like this format."""
+        """Whether the path looks like this format; looks at the first kilobytes, whatever is in them."""
         ...
 
-    def read(self, path: Path, report: Callable[[DataError], None]) -> list[Page]:
-        """All pages; every fault of a label file goes to ``report`` and reading goes on without the faulty part."""
+    def read(self, path: Path, report: Report) -> Iterator[Page]:
+        """All pages, one after the other; every fault of a label file goes to ``report`` and reading goes on without the
+        faulty part. What is no fault of a part but of the whole file is raised as a DataError."""
         ...
 
-    def write(self, pages: Sequence[Page], path: Path) -> None:
-        """Write the label file or folder; image files stay where they are and are referred to."""
+    def write(self, pages: Iterable[Page], path: Path) -> None:
+        """Write the label file or folder as the pages come, at once; image files stay where they are."""
         ...
 
 
-__all__ = ["FORMATS", "DatasetPath", "is_line", "parse_dataset_path", "read_dataset", "write_dataset"]
+__all__ = [
+    "FOLDER_FORMATS",
+    "FORMATS",
+    "DatasetPath",
+    "Loss",
+    "Written",
+    "is_line",
+    "parse_dataset_path",
+    "read_dataset",
+    "stream_dataset",
+    "write_dataset",
+]
 
-FORMATS: dict[str, Format] = {module.NAME: module for module in (icdar, paddle, csv, lmdb, json)}
+# in this order they are tried on a path: what looks at a name or an outermost element comes before what looks at lines
+FORMATS: dict[str, Format] = {
+    module.NAME: module
+    for module in (
+        lmdb,
+        voc,
+        alto,
+        page_xml,
+        cvat,
+        ctw1500,
+        total_text,
+        td500,
+        funsd,
+        labelme,
+        coco_text,
+        label_studio,
+        json,
+        csv,
+        icdar,
+        paddle,
+    )
+}
+FOLDER_FORMATS = frozenset(
+    {"alto", "ctw1500", "funsd", "icdar", "labelme", "lmdb", "page-xml", "td500", "total-text", "voc"}
+)
+"""Formats that are written as a folder; the others are one file."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +117,24 @@ class DatasetPath:
 
     def __str__(self) -> str:
         return f"{self.format}:{self.path}"
+
+
+@dataclass
+class Written:
+    """What `write_dataset` wrote.
+
+    Attributes:
+        pages, regions: how many.
+        lost: what the format could not say, and of how many regions.
+    """
+
+    pages: int = 0
+    regions: int = 0
+    lost: Counter[Loss] = field(default_factory=Counter)
+
+    def messages(self) -> list[str]:
+        """One sentence for each kind of loss."""
+        return [f"{loss.value} ({count} of {self.regions} regions)" for loss, count in self.lost.most_common()]
 
 
 def parse_dataset_path(spec: str) -> DatasetPath:
@@ -80,10 +163,36 @@ def parse_dataset_path(spec: str) -> DatasetPath:
     raise DataError(
         "no known label format fits this path",
         where=path,
-        expected="a folder with images and label files (icdar), a label file with one image a line (paddle), a .csv file "
-        'of file and text, a folder with data.mdb (lmdb), or a .json file with "images"',
+        expected=f"one of {', '.join(sorted(FORMATS))}",
         hint=f"name the format, for example icdar:{spec}",
     )
+
+
+def stream_dataset(
+    spec: str | DatasetPath,
+    report: Callable[[DataError], None] | None = None,
+    *,
+    required: bool = True,
+    as_written: bool = False,
+) -> Iterator[Page]:
+    """Read a data set page by page, so that one of any size needs little memory.
+
+    Outlines come clockwise, those with shuffled corners put in order. Image paths from the root of another machine's
+    file system are looked for near the label file; how many there were is logged as a warning at the end.
+
+    Args:
+        spec: ``path`` or ``FORMAT:path``.
+        report: takes each fault of the label files; None raises the first one.
+        required: whether a data set without any page is an error.
+        as_written: keep outlines as the labels have them, to find fault with them.
+
+    Raises:
+        DataError: the path does not exist, no format fits, a label file is faulty (without ``report``), or there is
+            not a single page.
+        UsageError: the format is unknown.
+    """
+    dataset = parse_dataset_path(spec) if isinstance(spec, str) else spec
+    return _pages(dataset, report or _raise, required, as_written)
 
 
 def read_dataset(
@@ -93,42 +202,92 @@ def read_dataset(
     required: bool = True,
     as_written: bool = False,
 ) -> list[Page]:
-    """Read a data set into pages, regions with ``source`` set to ``file:line``.
+    """All pages of a data set, regions with ``source`` set to the place in the label file; see `stream_dataset`."""
+    return list(stream_dataset(spec, report, required=required, as_written=as_written))
+
+
+def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path, *, replace: bool = False) -> Written:
+    """Write pages in a format, as they come; the file or folder is there at the end completely, or not at all.
 
     Args:
-        spec: ``path`` or ``FORMAT:path``.
-        report: takes each fault of the label files; None raises the first one.
-        required: whether a data set without any page is an error.
-        as_written: keep outlines that run counter-clockwise, to find fault with them.
-
-    Raises:
-        DataError: the path does not exist, no format fits, a label file is faulty (without ``report``), or there is
-            not a single page.
-        UsageError: the format is unknown.
-    """
-    dataset = parse_dataset_path(spec) if isinstance(spec, str) else spec
-    pages = FORMATS[dataset.format].read(dataset.path, report or _raise)
-    if required and not pages:
-        raise DataError(
-            "there is no labelled page", where=dataset, expected="at least one image with labels", hint="check the path"
-        )
-    if not as_written:
-        for page in pages:
-            for region in page.regions:
-                region.polygon = clockwise_from_top_left(region.polygon)
-    return pages
-
-
-def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path) -> None:
-    """Write pages in a format; ``path`` is a folder for ``icdar`` and ``lmdb``, and a file for the others.
+        pages: what to write.
+        dataset_format: key of `FORMATS`.
+        path: a folder for `FOLDER_FORMATS`, else a file. Label files may go into a folder that is there.
+        replace: whether a file that is there may be replaced.
 
     Raises:
         UsageError: the format is unknown.
-        DataError: a page has no image file that a label file could name.
+        DataError: something is already there, or a page has no image file that a label file could name.
     """
     if dataset_format not in FORMATS:
         raise UsageError(f"'{dataset_format}' is no label format", expected=", ".join(sorted(FORMATS)))
-    FORMATS[dataset_format].write(list(pages), path)
+    if dataset_format not in FOLDER_FORMATS and not replace and path.exists():
+        raise DataError("something is already there", where=path, hint="choose another name")
+    written = Written()
+    module = FORMATS[dataset_format]
+    try:
+        module.write(counted(_numbered(pages, written), module.CANNOT, written.lost), path)
+    except FileExistsError as error:
+        raise DataError(str(error), where=path, hint="choose another name") from error
+    except OSError as error:
+        raise DataError(f"the labels cannot be written: {error.strerror}", where=path) from error
+    return written
+
+
+def _numbered(pages: Iterable[Page], written: Written) -> Iterator[Page]:
+    for page in pages:
+        written.pages += 1
+        written.regions += len(page.regions)
+        yield page
+
+
+def _pages(dataset: DatasetPath, report: Report, required: bool, as_written: bool) -> Iterator[Page]:
+    count, elsewhere, example = 0, 0, ""
+    try:
+        for page in FORMATS[dataset.format].read(dataset.path, report):
+            count += 1
+            if is_absolute(page.name) and isinstance(page.image, Path) and str(page.image) != page.name:
+                elsewhere += 1
+                example = example or page.name
+            if not as_written:
+                page.regions = [region for region in page.regions if _usable(region, report)]
+                for region in page.regions:
+                    region.polygon = in_order(region.polygon)
+            yield page
+    except OSError as error:
+        raise DataError(f"the labels cannot be read: {error.strerror}", where=dataset) from error
+    if elsewhere:
+        logger.warning(
+            "%s: %d image paths start at the root of another machine's file system (%s); found near the label file",
+            dataset,
+            elsewhere,
+            example,
+        )
+    if required and not count:
+        raise DataError(
+            "there is no labelled page", where=dataset, expected="at least one image with labels", hint="check the path"
+        )
+
+
+def _usable(region: TextRegion, report: Report) -> bool:
+    """Whether coordinates are pixels and the text is Unicode."""
+    what = None
+    if not (np.abs(region.polygon) <= LARGEST).all():
+        what = "a coordinate is no number, or too large to be a pixel"
+    elif region.text is not None and not region.text.isascii() and _has_surrogates(region.text):
+        what = "the text holds half a character (a lone surrogate)"
+    if what is not None:
+        hint = "correct or delete the label; 'ocrtune data check --fix' leaves such labels out"
+        report(DataError(what, where=region.source, hint=hint))
+    return what is None
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _existing(path: Path, spec: str) -> Path:

@@ -1,4 +1,4 @@
-"""Reading and writing text lines and image paths, shared by the label formats."""
+"""Reading and writing text lines and the regions that they describe, shared by the label formats."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ocrtune.errors import DataError
-from ocrtune.page import Page, image_size
+from ocrtune.page import Page, Polygon, TextRegion, image_size
 
 IGNORE_TEXTS = frozenset({"###", "*"})
 FULL_IMAGE = 0.95
 """Share of an image's sides that a region has to cover to be the image of one line."""
+_BRIEF = 120  # characters
 Report = Callable[[DataError], None]
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What reading an entry raises that does not have the form, or the numbers, that it should have."""
 
 
 def text_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
@@ -22,33 +25,54 @@ def text_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
 
     A line that is not UTF-8 is reported with its number and left out.
     """
-    data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        report(
-            DataError(
-                "the file is UTF-16, not UTF-8",
-                where=f"{path}:1",
-                expected="UTF-8 text",
-                hint=f"iconv -f UTF-16 -t UTF-8 '{path}' > fixed.txt",
-            )
-        )
-        return
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            text = line.decode("utf-8").rstrip("\r")
-        except UnicodeDecodeError as error:
-            report(
-                DataError(
-                    f"the line is not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})",
-                    where=f"{path}:{number}",
-                    expected="UTF-8 text",
-                    hint="save the file as UTF-8; for a GBK (Chinese Windows) file: "
-                    f"iconv -f GBK -t UTF-8 '{path}' > fixed.txt",
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number == 1:
+                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                    report(
+                        DataError(
+                            "the file is UTF-16, not UTF-8",
+                            where=f"{path}:1",
+                            expected="UTF-8 text",
+                            hint=f"iconv -f UTF-16 -t UTF-8 '{path}' > fixed.txt",
+                        )
+                    )
+                    return
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                report(
+                    DataError(
+                        f"the line is not UTF-8 (byte 0x{line[error.start]:02x} at column {error.start + 1})",
+                        where=f"{path}:{number}",
+                        expected="UTF-8 text",
+                        hint="save the file as UTF-8; for a GBK (Chinese Windows) file: "
+                        f"iconv -f GBK -t UTF-8 '{path}' > fixed.txt",
+                    )
                 )
-            )
-            continue
-        if text.strip():
-            yield number, text
+                continue
+            if text.strip():
+                yield number, text
+
+
+def brief(found: object) -> str:
+    """What was found, for a message: not too long, and without halves of characters."""
+    text = f"{found} is missing" if isinstance(found, KeyError) else str(found)
+    text = text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
+    return text.encode(errors="backslashreplace").decode()
+
+
+def labelled(polygon: Polygon, text: str | None, where: str, ignore: bool = False) -> TextRegion:
+    """A region as a label says it: ``###`` and ``*`` are no texts, they mark what does not count."""
+    if text in IGNORE_TEXTS:
+        return TextRegion(polygon, None, ignore=True, source=where)
+    return TextRegion(polygon, text, ignore, source=where)
+
+
+def marked(region: TextRegion) -> str:
+    """What a label says of a region where a flag tells what is ignored: its text, or ``###`` where there is none."""
+    return "###" if region.ignore and region.text is None else region.text or ""
 
 
 def reference_to(image: Path, base: Path) -> str:

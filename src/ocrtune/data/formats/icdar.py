@@ -7,16 +7,21 @@ one image folder and one label folder (``img/`` + ``box/``), or images and label
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
-
-from ocrtune.data.formats._text import IGNORE_TEXTS, Report, number, reference_to, text_lines
+from ocrtune.data.formats._images import find_image, free_stem
+from ocrtune.data.formats._losses import Loss
+from ocrtune.data.formats._shapes import box, four_corners, outline_of
+from ocrtune.data.formats._text import Report, brief, labelled, number, reference_to, text_lines
 from ocrtune.errors import DataError
-from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, as_polygon
+from ocrtune.files import whole_folder
+from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion
 
 NAME = "icdar"
+CANNOT = frozenset({Loss.CURVE, Loss.IGNORED_TEXT, Loss.UNKNOWN_TEXT, Loss.LINE_BREAKS, Loss.OUTER_BLANKS})
 _LABEL_SUFFIXES = (".txt", ".csv")
 _PREFIXES = ("gt_", "res_")
 
@@ -25,10 +30,10 @@ def matches(path: Path) -> bool:
     """Whether this is a folder of images with ICDAR label files, or a list file of such pairs."""
     if path.is_dir():
         try:
-            pairs = _pairs(path, lambda error: None)
+            pairs = list(itertools.islice(_pairs(path, lambda error: None), 5))
         except DataError:
             return True  # an icdar layout, but an ambiguous one: reading tells which parts there are
-        return any(_looks_like_labels(label) for _, label in pairs[:5])
+        return any(_looks_like_labels(label) for _, label in pairs)
     if path.suffix.lower() != ".txt":
         return False
     errors: list[DataError] = []
@@ -37,32 +42,27 @@ def matches(path: Path) -> bool:
     return len(fields) == 2 and Path(fields[1]).suffix.lower() in (".txt", ".csv")
 
 
-def read(path: Path, report: Report) -> list[Page]:
+def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    pages = []
     for image, label in _pairs(path, report):
         name = reference_to(image, path if path.is_dir() else path.parent)
-        pages.append(Page(image, _read_labels(label, report), name=name, source=str(label)))
-    return pages
+        yield Page(image, _read_labels(label, report), name=name, source=str(label))
 
 
-def write(pages: Sequence[Page], path: Path) -> None:
+def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder with ``list.txt`` and ``gts/``; outlines of more than four points become minimal rectangles."""
-    folder = path / "gts"
-    folder.mkdir(parents=True, exist_ok=True)
-    stems: dict[str, int] = {}
-    lines = []
-    for page in pages:
-        stem = page.path.stem
-        stems[stem] = stems.get(stem, 0) + 1
-        label = folder / f"gt_{stem if stems[stem] == 1 else f'{stem}_{stems[stem]}'}.txt"
-        label.write_text("".join(_line(region) for region in page.regions), encoding="utf-8")
-        lines.append(f"{reference_to(page.path, path)}\t{reference_to(label, path)}\n")
-    (path / "list.txt").write_text("".join(lines), encoding="utf-8")
+    with whole_folder(path) as partial:
+        folder = partial / "gts"
+        folder.mkdir()
+        with (partial / "list.txt").open("w", encoding="utf-8", newline="") as names:
+            for page in pages:
+                label = folder / f"{free_stem(f'gt_{page.path.stem}', folder, '.txt')}.txt"
+                label.write_bytes("".join(_line(region) for region in page.regions).encode())
+                names.write(f"{reference_to(page.path, path)}\tgts/{label.name}\n")
 
 
 def _line(region: TextRegion) -> str:
-    polygon = region.polygon if len(region.polygon) == 4 else cv2.boxPoints(cv2.minAreaRect(region.polygon))
+    polygon = four_corners(region.polygon)
     text = "###" if region.ignore else " ".join((region.text or "").splitlines())
     return ",".join([number(value) for value in polygon.reshape(-1).tolist()] + [text]) + "\n"
 
@@ -86,12 +86,9 @@ def _read_labels(path: Path, report: Report) -> list[TextRegion]:
         values = [float(value) for value in fields[:count]]
         text = ",".join(fields[count:]).strip()
         if count == 4:
-            x0, y0, x1, y1 = values
-            values = [x0, y0, x1, y0, x1, y1, x0, y1]
-            text = text.strip('"')
-        polygon = as_polygon([values])
-        ignore = text in IGNORE_TEXTS
-        regions.append(TextRegion(polygon, text=None if ignore else text, ignore=ignore, source=where))
+            regions.append(labelled(box(*values), text.strip('"'), where))
+        else:
+            regions.append(labelled(outline_of(values), text, where))
     return regions
 
 
@@ -108,7 +105,7 @@ def _looks_like_labels(path: Path) -> bool:
     return line is None or _are_numbers(line.split(",")[:4], 4)
 
 
-def _pairs(path: Path, report: Report) -> list[tuple[Path, Path]]:
+def _pairs(path: Path, report: Report) -> Iterator[tuple[Path, Path]]:
     """(image, label file) of each page.
 
     Raises:
@@ -149,41 +146,54 @@ def _folders(path: Path) -> tuple[Path, Path]:
     return (images[0] if images else path), (labels[0] if labels else images[0] if images else path)
 
 
-def _paired(images: Path, labels: Path, report: Report) -> list[tuple[Path, Path]]:
-    by_stem = {item.stem: item for item in sorted(labels.iterdir()) if item.suffix.lower() in _LABEL_SUFFIXES}
-    pairs = []
-    for image in sorted(item for item in images.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES):
-        stems = [image.stem, *(prefix + image.stem for prefix in _PREFIXES)]
-        label = next((by_stem.pop(stem) for stem in stems if stem in by_stem), None)
+def _paired(images: Path, labels: Path, report: Report) -> Iterator[tuple[Path, Path]]:
+    found = False
+    for name in sorted(os.listdir(images)):
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        names = [prefix + stem + end for prefix in ("", *_PREFIXES) for end in _LABEL_SUFFIXES]
+        label = next((labels / each for each in names if os.path.isfile(labels / each)), None)
         if label is None:
             report(
                 DataError(
                     "the image has no label file",
-                    where=image,
-                    expected=f"{image.stem}.txt, {image.stem}.csv or gt_{image.stem}.txt in {labels}",
+                    where=images / name,
+                    expected=f"{stem}.txt, {stem}.csv or gt_{stem}.txt in {labels}",
                     hint="label it, or give an empty file if there is no text on it",
                 )
             )
-        else:
-            pairs.append((image, label))
-    for label in by_stem.values() if pairs else ():
-        report(
-            DataError("the label file has no image", where=label, expected=f"an image in {images}", hint="delete it")
-        )
-    return pairs
+            continue
+        found = True
+        yield images / name, label
+    if found:
+        _report_left_over(images, labels, report)
 
 
-def _listed(path: Path, report: Report) -> list[tuple[Path, Path]]:
-    pairs = []
+def _report_left_over(images: Path, labels: Path, report: Report) -> None:
+    """Tell which label files have no image."""
+    known = {
+        os.path.splitext(name)[0] for name in os.listdir(images) if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    }
+    for name in sorted(os.listdir(labels)):
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() in _LABEL_SUFFIXES and known.isdisjoint([stem, *(stem.removeprefix(p) for p in _PREFIXES)]):
+            what, expected = "the label file has no image", f"an image in {images}"
+            report(DataError(what, where=labels / name, expected=expected, hint="delete it"))
+
+
+def _listed(path: Path, report: Report) -> Iterator[tuple[Path, Path]]:
     for line_number, line in text_lines(path, report):
         fields = _list_fields(line, path.parent)
-        missing = [field for field in fields if not (path.parent / field).is_file()]
-        if len(fields) != 2 or missing:
-            what = f"the file {missing[0]} does not exist" if len(fields) == 2 else f"two paths needed: {line[:80]!r}"
+        found = [find_image(field, path.parent) for field in fields]
+        if len(found) != 2 or found[0] is None or found[1] is None:
+            missing = next((field for field, file in zip(fields, found, strict=True) if file is None), "")
+            what = (
+                f"the file {brief(missing)} does not exist" if len(fields) == 2 else f"two paths needed: {line[:80]!r}"
+            )
             report(DataError(what, where=f"{path}:{line_number}", expected="image path, label path"))
             continue
-        pairs.append((path.parent / fields[0], path.parent / fields[1]))
-    return pairs
+        yield found[0], found[1]
 
 
 def _list_fields(line: str, base: Path) -> list[str]:

@@ -7,72 +7,74 @@ not count. Predictions carry ``score`` as well; ``angle`` is a direction in degr
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ocrtune.data.formats._text import IGNORE_TEXTS, Report, reference_to
+from ocrtune.data.formats._folder import no_image
+from ocrtune.data.formats._images import find_image
+from ocrtune.data.formats._json import json_entries, json_keys
+from ocrtune.data.formats._losses import Loss
+from ocrtune.data.formats._shapes import box, outline
+from ocrtune.data.formats._text import IGNORE_TEXTS, MALFORMED, Report, brief, reference_to
 from ocrtune.errors import DataError
-from ocrtune.page import Page, TextRegion, as_polygon, image_size
+from ocrtune.files import whole_file
+from ocrtune.page import Page, TextRegion, image_size
 
 NAME = "json"
+CANNOT: frozenset[Loss] = frozenset()
 
 
 def matches(path: Path) -> bool:
-    """Whether a file ends in .json and starts with an object that has "images" early on."""
-    if not path.is_file() or path.suffix.lower() != ".json":
-        return False
-    with path.open("rb") as file:
-        return b'"images"' in file.read(4096)
+    """Whether a JSON file is an object with "images", whose labels are not kept apart from them as in COCO."""
+    kind, keys = json_keys(path)
+    return kind is dict and "images" in keys and "annotations" not in keys
 
 
-def read(path: Path, report: Report) -> list[Page]:
+def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`.
 
     Raises:
         DataError: the file as a whole is no JSON object with "images".
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError("the file is not UTF-8", where=path, hint="save it as UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise DataError(f"the file is no valid JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
-    images = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(images, list):
-        raise DataError('the file has no list "images"', where=path, expected='{"images": [{"file_name": ...}]}')
-    pages = []
-    for index, entry in enumerate(images):
+    found = False
+    for section, index, entry in json_entries(path):
+        if section != "images" or not isinstance(index, int):
+            found = found or (section == "" and index == "images" and entry is None)
+            continue
         where = f"{path}: images[{index}]"
         try:
-            image = path.parent / entry["file_name"]
+            name = str(entry["file_name"])
             annotations = entry.get("annotations", [])
             regions = [_region(item, f"{where}.annotations[{i}]") for i, item in enumerate(annotations)]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except MALFORMED as error:
             report(
                 DataError(
-                    f"the entry cannot be read: {error}",
+                    f"the entry cannot be read: {brief(error)}",
                     where=where,
                     expected='{"file_name": ..., "annotations": [{"bbox": [x1, y1, x2, y2], "text": ...}]}',
                 )
             )
             continue
-        if not image.is_file():
-            report(DataError(f"the image {entry['file_name']} does not exist", where=where))
+        image = find_image(name, path.parent)
+        if image is None:
+            report(no_image(name, where, path.parent))
             continue
-        pages.append(Page(image, regions, name=str(entry["file_name"]), source=where))
-    return pages
+        yield Page(image, regions, name=name, source=where)
+    if not found:
+        raise DataError('the file has no list "images"', where=path, expected='{"images": [{"file_name": ...}]}')
 
 
-def write(pages: Sequence[Page], path: Path) -> None:
+def write(pages: Iterable[Page], path: Path) -> None:
     """Write one JSON file; paths are relative to its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    images = []
-    for page in pages:
-        width, height = image_size(page.path)
-        entry = {"file_name": reference_to(page.path, path.parent), "width": width, "height": height}
-        images.append({**entry, "annotations": [_annotation(region) for region in page.regions]})
-    path.write_text(json.dumps({"images": images}, ensure_ascii=False, indent=1), encoding="utf-8")
+    with whole_file(path) as file:
+        file.write('{"images": [')
+        for index, page in enumerate(pages):
+            width, height = image_size(page.path)
+            entry = {"file_name": reference_to(page.path, path.parent), "width": width, "height": height}
+            entry["annotations"] = [_annotation(region) for region in page.regions]
+            file.write(("," if index else "") + "\n" + json.dumps(entry, ensure_ascii=False))
+        file.write("\n]}\n")
 
 
 def _annotation(region: TextRegion) -> dict[str, Any]:
@@ -95,17 +97,19 @@ def _region(entry: Any, where: str) -> TextRegion:
     text = entry.get("text")
     ignore = bool(entry.get("ignore", False)) or text in IGNORE_TEXTS
     if "polygon" in entry:
-        polygon = as_polygon(entry["polygon"])
-        if len(polygon) < 4:
-            raise ValueError(f"a polygon needs at least four points, found {len(polygon)} ({where})")
+        polygon = outline(entry["polygon"])
     else:
-        x0, y0, x1, y1 = (float(value) for value in entry["bbox"])
-        polygon = as_polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+        x0, y0, x1, y1 = entry["bbox"]
+        polygon = box(x0, y0, x1, y1)
     return TextRegion(
         polygon,
         text=None if text is None or text in IGNORE_TEXTS else str(text),
         ignore=ignore,
-        score=entry.get("score"),
-        angle=entry.get("angle"),
+        score=_number(entry.get("score")),
+        angle=_number(entry.get("angle")),
         source=where,
     )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

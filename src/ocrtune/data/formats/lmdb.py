@@ -9,7 +9,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +18,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report, is_line
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Image, Page, TextRegion, decode_image, image_size, whole_image
 
 NAME = "lmdb"
+CANNOT = frozenset({Loss.IGNORED_TEXT, Loss.UNKNOWN_TEXT})
 _FILE = "data.mdb"
 _COUNT = b"num-samples"
 
@@ -74,13 +76,12 @@ def matches(path: Path) -> bool:
     return path.is_dir() and (path / _FILE).is_file()
 
 
-def read(path: Path, report: Report) -> list[Page]:
+def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages of one line each; images are decoded when they are asked for.
 
     Raises:
         DataError: the store cannot be opened, or does not say how many samples it has.
     """
-    pages = []
     with _environment(str(path), os.getpid()).begin() as transaction:
         count = transaction.get(_COUNT)
         if count is None or not bytes(count).isdigit():
@@ -107,11 +108,10 @@ def read(path: Path, report: Report) -> list[Page]:
                 continue
             ignore = text in IGNORE_TEXTS
             region = TextRegion(whole_image(*size), None if ignore else text, ignore, source=where)
-            pages.append(Page(image, [region], name=f"{number:09d}", source=where))
-    return pages
+            yield Page(image, [region], name=f"{number:09d}", source=where)
 
 
-def write(pages: Sequence[Page], path: Path) -> None:
+def write(pages: Iterable[Page], path: Path) -> None:
     """Write a store at once: it is there completely, or not at all.
 
     Raises:
@@ -126,6 +126,7 @@ def write(pages: Sequence[Page], path: Path) -> None:
     try:
         environment = lmdb.open(str(folder), map_size=1 << 40)
         with environment.begin(write=True) as transaction:
+            number = 0
             for number, page in enumerate(pages, start=1):
                 if not is_line(page):
                     raise DataError(
@@ -137,7 +138,7 @@ def write(pages: Sequence[Page], path: Path) -> None:
                 region = page.regions[0]
                 transaction.put(b"image-%09d" % number, _encoded(page))
                 transaction.put(b"label-%09d" % number, ("###" if region.ignore else region.text or "").encode())
-            transaction.put(_COUNT, str(len(pages)).encode())
+            transaction.put(_COUNT, str(number).encode())
         environment.close()
         (folder / "lock.mdb").unlink(missing_ok=True)
         folder.chmod(0o755)

@@ -167,7 +167,7 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
     )
     files = {"train": train, "holdout": holdout, "report": report}
     for name, part in files.items():
-        write_dataset(part, "json", data / f"{name}.json")
+        write_dataset(part, "json", data / f"{name}.json", replace=True)
     console.say(
         f"{len(train)} pages to train on, {len(holdout)} held out for choosing and calibrating, "
         f"{len(report)} for the before/after table"
@@ -218,10 +218,10 @@ def upright(parts: Parts, recognizer: TextRecognizer, whole: bool, console: Cons
         f"{len(found.turned)} labels start at the far corner of a text that is upside down: turned for training, "
         f"first: {found.turned[0]}"
     )
-    write_dataset(found.pages, "json", parts.train_file)
+    write_dataset(found.pages, "json", parts.train_file, replace=True)
     parts = replace(parts, train=found.pages, turned=parts.turned + len(found.turned))
     if whole:
         holdout = upright_labels(recognizer, parts.holdout).pages
-        write_dataset(holdout, "json", parts.holdout_file)
+        write_dataset(holdout, "json", parts.holdout_file, replace=True)
         parts = replace(parts, holdout=holdout, report=upright_labels(recognizer, parts.report).pages)
     return parts
