@@ -13,7 +13,7 @@ from support.pages import rectangle, sample_pages, save_image, write_paired
 
 
 def check(pages: list[Page], folder: Path) -> CheckReport:
-    write_dataset(pages, "json", folder / "set.json")
+    write_dataset(pages, "json", folder / "set.json", replace=True)
     settings = CheckSettings(page_size=160, few_pages=0)
     return check_dataset(parse_dataset_path(f"json:{folder / 'set.json'}"), settings)
 
@@ -103,3 +103,18 @@ def test_page_without_text_is_fine_but_said(tmp_path: Path) -> None:
     report = check([*sample_pages(tmp_path), empty], tmp_path)
     assert report.counts() == {"page-empty": 1}
     assert not report.errors
+
+
+def test_a_page_at_another_scale_than_the_others(tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path, 21)
+    pages[4] = pages[4].with_regions([rectangle(5, 5, 150, 110, "BIG")])
+    report = check(pages, tmp_path)
+    assert [(f.code, f.where) for f in report.findings] == [("page-other-scale", f"{tmp_path / 'set.json'}: images[4]")]
+
+
+def test_validation_data_without_a_page(tmp_path: Path) -> None:
+    train = check(sample_pages(tmp_path), tmp_path)
+    (tmp_path / "val.json").write_text('{"images": []}', encoding="utf-8")
+    val = check_dataset(parse_dataset_path(f"json:{tmp_path / 'val.json'}"))
+    assert find_leaks(train, val) == []
+    assert val.errors == 1

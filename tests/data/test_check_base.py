@@ -24,17 +24,17 @@ def test_a_real_base_names_the_labels_that_are_wrong(tmp_path: Path, receipts: P
     lines = label.read_text(encoding="utf-8").splitlines()
     dataset = parse_dataset_path(f"icdar:{tmp_path}")
     base = load_base(published_bundle("ppocrv4-mobile"), "ppocrv4-mobile")
-    before = ask_base(dataset, base, 5, cache=tmp_path / "cache")
+    before = ask_base(dataset, base, 1, 5, cache=tmp_path / "cache")
     assert (before[0].code, before[0].severity) == ("granularity", "info")
     dumb = replace(base, detector=None, recognizer=None)
-    assert ask_base(dataset, dumb, 5, cache=tmp_path / "cache") == before, "what was said is remembered"
+    assert ask_base(dataset, dumb, 1, 5, cache=tmp_path / "cache") == before, "what was said is remembered"
 
     wrong = next(i for i, line in enumerate(lines) if len(line.split(",", 8)[8]) > 10)
     gone = next(i for i, line in enumerate(lines) if line.endswith("TOTAL AMOUNT:"))
     lines[wrong] = ",".join([*lines[wrong].split(",")[:8], "ELEPHANT"])
     del lines[gone]
     label.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    found = ask_base(dataset, base, 5)
+    found = ask_base(dataset, base, 1, 5)
     assert next(f.where for f in found if f.code == "suspicious-text") == f"{label}:{wrong + 1}"
     missing = [f.message for f in found if f.code == "suspicious-missing"]
     assert any("AMOUNT" in message.upper() for message in missing), missing

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ocrtune.data.check import CheckReport, Finding, check_dataset, run
+from ocrtune.data.check import CheckReport, Finding, check_dataset
 from ocrtune.data.check.disagree import Seen, judge
 from ocrtune.data.check.findings import KEPT
+from ocrtune.data.check.image import ImageFacts, image_facts
 from ocrtune.data.check.similar import near_pairs, perceptual_hash
 from ocrtune.data.check.texts import mend_text
 from ocrtune.data.formats import parse_dataset_path
@@ -93,13 +94,12 @@ def test_a_second_check_decodes_only_what_changed(tmp_path: Path, monkeypatch: p
     images = tmp_path / "set" / "img"
     (images / "page_3.png").write_bytes(b"broken")
     looked: list[str] = []
-    look = run.image_facts
 
-    def counting(page: Page) -> object:
+    def counting(page: Page) -> ImageFacts:
         looked.append(page.name)
-        return look(page)
+        return image_facts(page)
 
-    monkeypatch.setattr(run, "image_facts", counting)
+    monkeypatch.setattr("ocrtune.data.check.run.image_facts", counting)
     dataset = parse_dataset_path(f"icdar:{tmp_path / 'set'}")
     first = check_dataset(dataset, cache=tmp_path / "cache")
     assert sorted(looked) == [f"img/page_{i}.png" for i in range(4)]

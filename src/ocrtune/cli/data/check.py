@@ -83,7 +83,8 @@ def command(
 
         for dataset, report in zip(datasets, reports, strict=True):
             with ExitStack() as stack:
-                report.add(ask_base(dataset, model, base_pages, _bar(output, stack, f"asking {base}"), folder))
+                bar = _bar(output, stack, f"asking {base}")
+                report.add(ask_base(dataset, model, report.total_pages, base_pages, bar, folder))
     for report in reports:
         _show(output, report)
     errors = sum(report.errors for report in reports)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from ocrtune.data.check.cache import FactsCache, image_key
 from ocrtune.data.check.disagree import Seen, apart, judge
 from ocrtune.data.check.findings import Finding
 from ocrtune.data.check.pages import CheckSettings
-from ocrtune.data.formats import DatasetPath, read_dataset
-from ocrtune.data.lines import readable, spread_sample
+from ocrtune.data.formats import DatasetPath, stream_dataset
+from ocrtune.data.lines import readable
 from ocrtune.errors import BundleError, ImageError
 from ocrtune.page import Image, Page, TextRegion, as_polygon
 from ocrtune.runtime.crop import crop_region
@@ -80,6 +80,7 @@ def load_base(bundle: Bundle, name: str) -> BaseModel:
 def ask_base(
     dataset: DatasetPath,
     base: BaseModel,
+    pages: int,
     most: int,
     bar: Callable[[int], Callable[[], None]] | None = None,
     cache: Path | None = None,
@@ -89,25 +90,26 @@ def ask_base(
     Args:
         dataset: labelled pages; faulty ones are passed over.
         base: the model.
-        most: pages that are looked at, evenly spread over the data.
+        pages: how many there are.
+        most: how many are looked at, evenly spread over the data.
         bar: shows how far it is.
         cache: folder where what the model said is kept.
 
     Raises:
         DataError: the label file as a whole cannot be read.
     """
-    pages = read_dataset(dataset, lambda fault: None, required=False)
-    chosen = spread_sample([page for page in pages if page.regions], most)
-    each = bar(len(chosen)) if bar else lambda: None
+    rows = set(np.linspace(0, pages - 1, min(most, pages)).round().astype(int).tolist())
+    every = enumerate(stream_dataset(dataset, lambda fault: None, required=False))
+    chosen = (page for row, page in every if row in rows)
+    each = bar(len(rows)) if bar else lambda: None
     with FactsCache(cache, dataset) as known:
         return judge(_seen(chosen, base, known, each), base.name)
 
 
 def _seen(
-    pages: Sequence[Page], base: BaseModel, known: FactsCache, each: Callable[[], None]
+    pages: Iterable[Page], base: BaseModel, known: FactsCache, each: Callable[[], None]
 ) -> Iterator[tuple[Page, Seen]]:
     for page in pages:
-        page = page.with_regions(region for region in page.regions if np.isfinite(region.polygon).all())
         key, model = image_key(page), f"{base.fingerprint} {_outlines(page)}"
         said = known.predictions(key, model)
         if said is None:
