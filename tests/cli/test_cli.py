@@ -136,6 +136,23 @@ def test_check_finds_fixes_and_says(tmp_path: Path) -> None:
     fails(2, "data", "check", tmp_path / "set", "--fix", says="overwrite")
 
 
+def test_check_leaves_leaks_out_and_knows_a_charset(tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path / "images", 4)
+    write_paired(tmp_path / "train", pages)
+    write_paired(tmp_path / "val", pages[2:])
+    (tmp_path / "charset.txt").write_text("\n".join("TOAL0123456789 ") + "\n", encoding="utf-8")
+    options = ("--val", tmp_path / "val", "--charset", tmp_path / "charset.txt", "--fix", "--json", "--no-cache")
+    done = ocrtune("data", "check", tmp_path / "train", *options, check=False)
+    assert done.returncode == 1
+    result = json.loads(done.stdout)
+    train, val = result["datasets"]
+    assert train["errors"] == 0
+    assert val["counts"]["leak"] == 2
+    gap = next(finding for finding in train["findings"] if finding["code"] == "charset-gap")
+    assert "中:4" in gap["message"]
+    assert json.loads(ocrtune("data", "check", result["fixed"], "--json", "--no-cache").stdout)["datasets"][0]["pages"] == 2
+
+
 def test_stats_split_convert_and_show(tmp_path: Path, receipts_set: Path) -> None:
     assert json.loads(ocrtune("data", "stats", receipts_set, "--json").stdout)["pages"] == 9
     parts = json.loads(ocrtune("data", "split", receipts_set, "--out", tmp_path / "parts", "--json").stdout)
