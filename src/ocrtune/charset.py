@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -154,6 +155,11 @@ def plan_texts(texts: Sequence[str], charset: Charset, policy: UnknownPolicy) ->
     """Decide about characters that a charset does not have; ``error`` is for the caller to raise."""
     unknown = charset.unknown(texts)
     return TextPlan(charset.extended(unknown) if policy == "extend" else charset, policy, unknown)
+
+
+def columns_needed(label: Sequence[object]) -> int:
+    """Columns that CTC needs at least for a label: its length, and a blank between equal neighbours."""
+    return len(label) + sum(a == b for a, b in itertools.pairwise(label))
 
 
 def normalised(text: str) -> str:

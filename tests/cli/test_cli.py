@@ -121,15 +121,36 @@ def test_check_finds_fixes_and_says(tmp_path: Path) -> None:
     label = tmp_path / "set" / "box" / "page_1.csv"
     label.write_text(label.read_text(encoding="utf-8") + "garbage\n5,5,90,30,90,5,5,30,crossing\n", encoding="utf-8")
     before = label.read_bytes()
-    done = ocrtune("data", "check", tmp_path / "set", "--json", check=False)
+    done = ocrtune("data", "check", tmp_path / "set", "--json", "--no-cache", check=False)
     assert done.returncode == 1
     report = json.loads(done.stdout)["datasets"][0]
-    assert report["counts"] == {"label-unreadable": 1, "polygon-crossing": 1}
-    assert {finding["where"] for finding in report["findings"]} == {f"{label}:4", f"{label}:5"}
-    ocrtune("data", "check", tmp_path / "set", "--fix", check=False)
+    assert report["counts"] == {"label-unreadable": 1, "polygon-crossing": 1, "few-pages": 1}
+    places = {finding["where"] for finding in report["findings"] if finding["severity"] == "error"}
+    assert places == {f"{label}:4", f"{label}:5"}
+    ocrtune("data", "check", tmp_path / "set", "--fix", "--no-cache", "--html", tmp_path / "check.html", check=False)
+    html = (tmp_path / "check.html").read_text(encoding="utf-8")
+    assert f"{label}:5" in html
+    assert "data:image/jpeg;base64," in html, "the crossing outline is drawn"
     assert label.read_bytes() == before
-    ocrtune("data", "check", f"icdar:{tmp_path / 'set_fixed'}")
+    ocrtune("data", "check", f"icdar:{tmp_path / 'set_fixed'}", "--no-cache")
     fails(2, "data", "check", tmp_path / "set", "--fix", says="overwrite")
+
+
+def test_check_leaves_leaks_out_and_knows_a_charset(tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path / "images", 4)
+    write_paired(tmp_path / "train", pages)
+    write_paired(tmp_path / "val", pages[2:])
+    (tmp_path / "charset.txt").write_text("\n".join("TOAL0123456789 ") + "\n", encoding="utf-8")
+    options = ("--val", tmp_path / "val", "--charset", tmp_path / "charset.txt", "--fix", "--json", "--no-cache")
+    done = ocrtune("data", "check", tmp_path / "train", *options, check=False)
+    assert done.returncode == 1
+    result = json.loads(done.stdout)
+    train, val = result["datasets"]
+    assert train["errors"] == 0
+    assert val["counts"]["leak"] == 2
+    gap = next(finding for finding in train["findings"] if finding["code"] == "charset-gap")
+    assert "中:4" in gap["message"]
+    assert json.loads(ocrtune("data", "check", result["fixed"], "--json", "--no-cache").stdout)["datasets"][0]["pages"] == 2
 
 
 def test_stats_split_convert_and_show(tmp_path: Path, receipts_set: Path) -> None:

@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from ocrtune.data.check import CheckReport, check_dataset, find_leaks
-from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
+from ocrtune.data.check import CheckReport, CheckSettings, check_dataset, find_leaks
+from ocrtune.data.formats import parse_dataset_path, write_dataset
 from ocrtune.page import Page, TextRegion, as_polygon
 from support.pages import rectangle, sample_pages, save_image, write_paired
 
 
 def check(pages: list[Page], folder: Path) -> CheckReport:
     write_dataset(pages, "json", folder / "set.json", replace=True)
-    return check_dataset(parse_dataset_path(f"json:{folder / 'set.json'}"), page_size=160)
+    settings = CheckSettings(page_size=160, few_pages=0)
+    return check_dataset(parse_dataset_path(f"json:{folder / 'set.json'}"), settings)
 
 
 def region(*points: tuple[float, float], text: str = "text") -> TextRegion:
@@ -92,7 +93,7 @@ def test_twins_leaks_and_doubled_regions(tmp_path: Path) -> None:
 
 def test_nothing_to_learn_and_no_pages(tmp_path: Path) -> None:
     pages = [page.with_regions([rectangle(5, 5, 50, 20, None, ignore=True)]) for page in sample_pages(tmp_path)]
-    assert check(pages, tmp_path).counts() == {"nothing-to-learn": 1}
+    assert check(pages, tmp_path).counts() == {"page-ignored": 3, "nothing-to-learn": 1}
     (tmp_path / "none.json").write_text('{"images": []}', encoding="utf-8")
     assert check_dataset(parse_dataset_path(f"json:{tmp_path / 'none.json'}")).counts() == {"no-pages": 1}
 
@@ -104,8 +105,16 @@ def test_page_without_text_is_fine_but_said(tmp_path: Path) -> None:
     assert not report.errors
 
 
-def test_real_receipts_have_one_label_that_vanishes(receipts: Path) -> None:
-    report = check_dataset(parse_dataset_path(f"icdar:{receipts / 'train'}"))
-    assert report.counts() == {"text-too-small": 1, "labels-one-case": 1}
-    assert report.findings[0].where.endswith("178.csv:19")
-    assert not read_dataset(f"icdar:{receipts / 'train'}")[0].regions[0].ignore
+def test_a_page_at_another_scale_than_the_others(tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path, 21)
+    pages[4] = pages[4].with_regions([rectangle(5, 5, 150, 110, "BIG")])
+    report = check(pages, tmp_path)
+    assert [(f.code, f.where) for f in report.findings] == [("page-other-scale", f"{tmp_path / 'set.json'}: images[4]")]
+
+
+def test_validation_data_without_a_page(tmp_path: Path) -> None:
+    train = check(sample_pages(tmp_path), tmp_path)
+    (tmp_path / "val.json").write_text('{"images": []}', encoding="utf-8")
+    val = check_dataset(parse_dataset_path(f"json:{tmp_path / 'val.json'}"))
+    assert find_leaks(train, val) == []
+    assert val.errors == 1

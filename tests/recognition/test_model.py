@@ -14,10 +14,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ocrtune.charset import columns_needed
 from ocrtune.export.onnx import line_model_onnx
 from ocrtune.nn.fuse import deployed
 from ocrtune.recognition.guide import guide_loss, guide_tokens
-from ocrtune.recognition.loss import columns_needed, ctc_loss, ctc_losses
+from ocrtune.recognition.loss import ctc_loss, ctc_losses
 from ocrtune.recognition.model import (
     GUIDES,
     CTCRecognizer,

@@ -103,8 +103,3 @@ class _SomeLogProbs(torch.autograd.Function):
 
 def _wide(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
-
-
-def columns_needed(label: Sequence[int]) -> int:
-    """Columns that CTC needs at least for a label: its length, and a blank between equal neighbours."""
-    return len(label) + sum(a == b for a, b in itertools.pairwise(label))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ocrtune.charset import Charset, TextPlan, plan_texts
+from ocrtune.charset import Charset, TextPlan, columns_needed, plan_texts
 from ocrtune.config.schema import RecognitionConfig
 from ocrtune.data.lines import MAX_FIT_LINES, readable, spread_sample
 from ocrtune.errors import ConfigError, DataError
@@ -18,7 +18,7 @@ from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
-from ocrtune.recognition.loss import columns_needed, ctc_loss
+from ocrtune.recognition.loss import ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
 from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Told, build_guide
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset

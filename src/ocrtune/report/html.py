@@ -54,6 +54,7 @@ class Report:
         notes: what was found out on the way, one sentence each.
         figures: curves.
         data: checks of the data sets.
+        examples: what the checks found, drawn.
         pages: worst pages drawn.
         config: resolved configuration as YAML.
         next_command: what to type next.
@@ -66,6 +67,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
     data: list[CheckReport] = field(default_factory=list)
+    examples: list[Picture] = field(default_factory=list)
     pages: list[Picture] = field(default_factory=list)
     config: str = ""
     next_command: str = ""

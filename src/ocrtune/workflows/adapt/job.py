@@ -11,7 +11,7 @@ from pathlib import Path
 from ocrtune.bundle import PARTS, TaskName
 from ocrtune.calibration.thresholds import MIN_PAGES, PAGE_SIZES
 from ocrtune.config.schema import CONFIGS
-from ocrtune.data.check import CheckReport, check_dataset, find_leaks
+from ocrtune.data.check import FATAL, CheckReport, check_dataset, find_leaks
 from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
 from ocrtune.data.lines import on_disk
 from ocrtune.data.split import split_pages
@@ -140,10 +140,11 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
     if val is not None:
         val_check = _checked(val, console)
         leaks = find_leaks(check, val_check)
-        val_check.findings += leaks
+        val_check.add(leaks)
         checks.append(val_check)
-        if leaks:
-            console.say(f"  {len(leaks)} pages of the validation data are also in the training data: left out there")
+        same = sum(leak.code == "leak" for leak in leaks)
+        if same:
+            console.say(f"  {same} pages of the validation data are also in the training data: left out there")
         known = set(hashes)
         report = [p for p, digest in zip(val_check.pages, val_check.hashes, strict=True) if digest not in known]
         if not report:
@@ -190,11 +191,12 @@ def _checked(dataset: DatasetPath, console: Console) -> CheckReport:
         DataError: nothing is left, or nothing in it counts.
     """
     check = check_dataset(dataset, bar=lambda total: console.bar(f"checking {dataset.path.name}", total))
+    counts = check.counts()
     for code, findings in check.by_code().items():
         if findings[0].severity != "info":
             first = findings[0]
-            console.say(f"  {first.severity}: {code} ({len(findings)}), first: {first.where}: {first.message}")
-    fatal = [finding for finding in check.findings if finding.code in ("no-pages", "nothing-to-learn")]
+            console.say(f"  {first.severity}: {code} ({counts[code]}), first: {first.where}: {first.message}")
+    fatal = [finding for finding in check.findings if finding.code in FATAL]
     if fatal or not check.pages:
         what = fatal[0].message if fatal else "no page is usable"
         raise DataError(what, where=dataset, hint=f"ocrtune data check {dataset}")
