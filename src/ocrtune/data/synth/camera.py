@@ -84,7 +84,11 @@ def creases(shape: tuple[int, ...], rng: np.random.Generator, count: int) -> Pic
     for _ in range(count):
         across = rng.random() < 0.6
         slope = rng.uniform(-0.06, 0.06)
-        distance = (y - rng.uniform(0.1, 0.9) * height - slope * x) if across else (x - rng.uniform(0.1, 0.9) * width - slope * y)
+        distance = (
+            (y - rng.uniform(0.1, 0.9) * height - slope * x)
+            if across
+            else (x - rng.uniform(0.1, 0.9) * width - slope * y)
+        )
         reach = rng.uniform(2, 8)
         shade += rng.uniform(-0.1, 0.1) * (distance / reach) * np.exp(-np.square(distance / reach))
         shade += rng.uniform(-0.05, 0.05) * np.tanh(distance / 60)

@@ -96,7 +96,9 @@ def window(line: str, rng: np.random.Generator, low: int, high: int, keep: int |
 
 def breaks_anywhere(character: str) -> bool:
     """Whether lines may be broken beside a character without a space: ideographs, kana, Hangul."""
-    return any(_BREAKS_ANYWHERE[i] <= character <= _BREAKS_ANYWHERE[i + 1] for i in (0, 2, 4)) or "\U00020000" <= character
+    return (
+        any(_BREAKS_ANYWHERE[i] <= character <= _BREAKS_ANYWHERE[i + 1] for i in (0, 2, 4)) or character >= "\U00020000"
+    )
 
 
 def _may_break(line: str, place: int) -> bool:

@@ -43,6 +43,11 @@ class Font:
     def bold(self) -> bool:
         return "bold" in self.style.lower() or "black" in self.style.lower()
 
+    @property
+    def plain(self) -> bool:
+        """Neither bold nor slanted: what running text is set in."""
+        return not self.bold and not any(word in self.style.lower() for word in ("italic", "oblique"))
+
     @cached_property
     def mono(self) -> bool:
         """Whether all letters are equally wide."""
@@ -76,11 +81,14 @@ class FontBook:
         """Whether one of the fonts can draw all of a text."""
         return any(font.draws(text) for font in self.fonts)
 
-    def pick(self, rng: np.random.Generator, text: str = "", mono: bool | None = None) -> Font | None:
-        """A font that can draw a text; of equally wide letters, or not, where there is a choice."""
+    def pick(
+        self, rng: np.random.Generator, text: str = "", mono: bool | None = None, plain: bool = False
+    ) -> Font | None:
+        """A font that can draw a text; of equally wide letters or not, and plain, where there is a choice."""
         able = [font for font in self.fonts if font.draws(text)]
-        wanted = [font for font in able if mono is None or font.mono == mono] or able
-        return wanted[int(rng.integers(len(wanted)))] if wanted else None
+        able = [font for font in able if not plain or font.plain] or able
+        able = [font for font in able if mono is None or font.mono == mono] or able
+        return able[int(rng.integers(len(able)))] if able else None
 
     def bold(self, font: Font) -> Font:
         """The bold face of a font's family, or the font itself."""
@@ -103,7 +111,9 @@ def read_fonts(paths: Iterable[Path]) -> tuple[list[Font], list[DataError]]:
             fonts += _faces(path)
             continue
         before = len(fonts)
-        for file in sorted((f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES), key=lambda f: (f.name, str(f))):
+        for file in sorted(
+            (f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES), key=lambda f: (f.name, str(f))
+        ):
             try:
                 fonts += _faces(file)
             except DataError as error:
@@ -160,7 +170,9 @@ def _face(path: Path, number: int, size: int) -> PIL.ImageFont.FreeTypeFont:
 @lru_cache(maxsize=1 << 16)
 def _has_ink(path: Path, number: int, character: str) -> bool:
     image = PIL.Image.new("L", (3 * _PROBE, 3 * _PROBE))
-    PIL.ImageDraw.Draw(image).text((_PROBE, 2 * _PROBE), character, fill=255, font=_face(path, number, _PROBE), anchor="ls")
+    PIL.ImageDraw.Draw(image).text(
+        (_PROBE, 2 * _PROBE), character, fill=255, font=_face(path, number, _PROBE), anchor="ls"
+    )
     return image.getbbox() is not None
 
 
@@ -176,7 +188,9 @@ def simple(character: str) -> bool:
 
     Devanagari and its relatives join letters by marks, so that their texts are left out as well.
     """
-    return unicodedata.bidirectional(character) not in ("R", "AL", "NSM", "BN") and unicodedata.category(character) not in (
+    return unicodedata.bidirectional(character) not in ("R", "AL", "NSM", "BN") and unicodedata.category(
+        character
+    ) not in (
         "Mn",
         "Mc",
         "Me",

@@ -84,6 +84,7 @@ class Generator:
 
     Attributes:
         book: fonts that were found.
+        wanted: characters that were asked for and can be drawn, in the order of their turns.
         left_out: what is wrong with fonts of a folder.
         undrawable: characters that were asked for and that no font can draw; they are not waited for.
 
@@ -98,17 +99,17 @@ class Generator:
         self.book = FontBook(fonts)
         self._corpus = Corpus(recipe.corpus) if recipe.corpus else None
         wanted = [c for c in dict.fromkeys(recipe.characters) if not c.isspace()]
-        self._wanted = [c for c in wanted if self.book.draws(c)]
-        self.undrawable = [c for c in wanted if c not in self._wanted]
-        if wanted and not self._wanted:
+        self.wanted = [c for c in wanted if self.book.draws(c)]
+        self.undrawable = [c for c in wanted if c not in self.wanted]
+        if wanted and not self.wanted:
             raise UsageError(
                 f"no font can draw any of the {len(wanted)} characters: {''.join(wanted[:40])}",
                 where="--font",
                 hint="name a font that has them with --font",
             )
         # neighbours in a charset look alike; a page shows characters from all over it
-        order = np.random.default_rng([recipe.seed, len(self._wanted)]).permutation(len(self._wanted))
-        self._wanted = [self._wanted[int(i)] for i in order]
+        order = np.random.default_rng([recipe.seed, len(self.wanted)]).permutation(len(self.wanted))
+        self.wanted = [self.wanted[int(i)] for i in order]
 
     def sample(self, index: int) -> Sample:
         """Picture number ``index``; equal recipes and indices give equal pixels and labels.
@@ -139,10 +140,10 @@ class Generator:
 
     def _turn(self, index: int, template: str) -> Sequence[str]:
         """The characters that this picture should show: all have their turn."""
-        if not self._wanted:
+        if not self.wanted:
             return ()
         count = 1 if template == LINE else _WANTED_ON_PAGE
-        return [self._wanted[(index * count + i) % len(self._wanted)] for i in range(min(count, len(self._wanted)))]
+        return [self.wanted[(index * count + i) % len(self.wanted)] for i in range(min(count, len(self.wanted)))]
 
     def _labelled(
         self, sheet: Sheet, taken: Picture, template: str, rng: np.random.Generator

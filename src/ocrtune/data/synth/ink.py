@@ -15,10 +15,9 @@ def bleed(ink: Cover, spread: float, gain: float) -> Cover:
     Args:
         ink: clean print.
         spread: sigma of the running in pixels.
-        gain: strokes grow where positive, as on wet paper, and shrink where negative, as in a weak copy; -0.3 to 0.3.
+        gain: strokes grow where positive, as on wet paper, and pale where negative, as in a weak copy; -0.2 to 0.3.
     """
-    soft = cv2.GaussianBlur(ink, (0, 0), spread)
-    return np.clip((soft - 0.5 + gain) * 1.8 + 0.5, 0, 1) * (soft > 0.02)
+    return np.clip(cv2.GaussianBlur(ink, (0, 0), spread) * (1.3 + 2.5 * gain), 0, 1)
 
 
 def uneven(ink: Cover, rng: np.random.Generator, strength: float, patch: int = 40) -> Cover:
@@ -43,11 +42,11 @@ def dotted(ink: Cover, rng: np.random.Generator, pitch: float) -> Cover:
     """A needle print: one round dot a cell of ``pitch`` pixels, some paler, some missing."""
     height, width = ink.shape
     cells = cv2.resize(ink, (max(1, round(width / pitch)), max(1, round(height / pitch))), interpolation=cv2.INTER_AREA)
-    struck = (cells > 0.35).astype(np.float32) * rng.uniform(0.75, 1, cells.shape).astype(np.float32)
+    struck = (cells > 0.22).astype(np.float32) * rng.uniform(0.8, 1, cells.shape).astype(np.float32)
     struck *= rng.random(cells.shape, np.float32) > 0.01
     fine = 4  # a dot is drawn on a raster of this many points a cell
     y, x = np.mgrid[:fine, :fine] - (fine - 1) / 2
-    dot = np.clip(1.35 - np.hypot(x, y) / (0.42 * fine), 0, 1).astype(np.float32)
+    dot = np.clip(1.6 - np.hypot(x, y) / (0.4 * fine), 0, 1).astype(np.float32)
     raster = np.kron(struck, dot)
     return cv2.resize(raster, (width, height), interpolation=cv2.INTER_AREA if pitch < fine else cv2.INTER_LINEAR)
 

@@ -38,7 +38,7 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("„", ("„{W}“", "„{W} {w}“")),
     ("«»", ("«{W} {w}»", "« {w} »")),
     ("‹›", ("‹{W}›", "‹{w}›")),
-    ("\"＂", ("X{W} {w}X", "{n}X")),
+    ('"＂', ("X{W} {w}X", "{n}X")),
     ("'＇′", ("{W}Xs {w}", "{n}X")),
     ("″", ("{n}X", "{n} X")),
     ("-‐‑–—―−－", ("{n}X{m}", "{W} X {w}", "{C}X{n}")),
@@ -77,7 +77,19 @@ _ALPHABETS = {
     "BOPOMOFO": "ㄅㄆㄇㄈㄉㄊㄋㄌㄍㄎㄏㄐㄑㄒㄓㄔㄕㄖㄗㄘㄙㄚㄛㄜㄝㄞㄟㄠㄡㄢㄣㄤㄥ",
     "CJK": "的一是了不在人有我他大来上国和地到以要就出会可你生能子自之年作日月水火木金土本中小山川田口手目天工文心方",
 }
-_BASE_LETTERS = {"ß": "s", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "t", "æ": "a", "œ": "o", "ı": "i", "ŋ": "n", "ħ": "h"}
+_BASE_LETTERS = {
+    "ß": "s",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "t",
+    "æ": "a",
+    "œ": "o",
+    "ı": "i",
+    "ŋ": "n",
+    "ħ": "h",
+}
 _VALUES = {character: patterns for characters, patterns in reversed(_PATTERNS) for character in characters}
 
 
@@ -145,7 +157,9 @@ def _latin(character: str, rng: np.random.Generator) -> str:
     small = character.lower()
     base = _BASE_LETTERS.get(small, unicodedata.normalize("NFKD", small)[0])
     if character != small:
-        names = [name for name in (*COMPANIES, *LAST_NAMES, *(n.capitalize() for n in NOUNS)) if name[0].lower() == base]
+        names = [
+            name for name in (*COMPANIES, *LAST_NAMES, *(n.capitalize() for n in NOUNS)) if name[0].lower() == base
+        ]
         if names and rng.random() < 0.6:
             return character + _one(names, rng)[1:]
         words = [word for word in NOUNS if base in word]

@@ -95,13 +95,13 @@ SCENARIOS: dict[str, Scenario] = {
         quality=(50, 90),
     ),
     "thermal": Scenario(
-        ink=(0.35, 0.75),
+        ink=(0.45, 0.85),
         paper=(205, 245),
         roughness=(0.05, 0.3),
-        spread=(0.5, 1.0),
-        gain=(-0.12, 0.1),
-        uneven=(0.1, 0.45),
-        streaks=(0.3, 0.85),
+        spread=(0.5, 0.9),
+        gain=(0.0, 0.15),
+        uneven=(0.05, 0.3),
+        streaks=(0.2, 0.65),
         creases=2,
         turn=2.5,
         tilt=0.012,
@@ -113,11 +113,12 @@ SCENARIOS: dict[str, Scenario] = {
         grey=0.3,
     ),
     "dot-matrix": Scenario(
-        ink=(0.55, 0.9),
+        ink=(0.7, 0.95),
+        gain=(0.0, 0.15),
         paper=(215, 250),
         roughness=(0.1, 0.5),
         spread=(0.4, 0.7),
-        uneven=(0.1, 0.4),
+        uneven=(0.05, 0.3),
         dots=True,
         turn=1.5,
         tilt=0.004,
@@ -130,8 +131,8 @@ SCENARIOS: dict[str, Scenario] = {
     "copy": Scenario(
         paper=(235, 255),
         roughness=(0.0, 0.3),
-        spread=(0.7, 1.4),
-        gain=(-0.18, 0.28),
+        spread=(0.5, 1.0),
+        gain=(-0.05, 0.2),
         uneven=(0.0, 0.3),
         specks=(0.0001, 0.0012),
         turn=2.0,
@@ -143,6 +144,7 @@ SCENARIOS: dict[str, Scenario] = {
         threshold=0.4,
     ),
 }
+_LEAST_INK = 0.4  # of the coverage that wear leaves
 _SHADOW = 0.35  # darkness that a sheet throws on what it lies on
 _ROOM: Range = (0.03, 0.2)  # margin where a background is to be seen
 
@@ -183,7 +185,9 @@ def picture(
 
     cover = _printed(sheet.ink, scenario, size, one, rng)
     surface = _surface(sheet, cover, scenario, one, rng)
-    margin = scenario.margin if not backgrounds else (max(scenario.margin[0], _ROOM[0]), max(scenario.margin[1], _ROOM[1]))
+    margin = (
+        scenario.margin if not backgrounds else (max(scenario.margin[0], _ROOM[0]), max(scenario.margin[1], _ROOM[1]))
+    )
     view = camera.view(sheet.width, sheet.height, rng, turn=scenario.turn, tilt=scenario.tilt, margin=margin)
     photo = _laid(surface, view, scenario, rng, backgrounds)
     strength = one(scenario.light)
@@ -209,12 +213,13 @@ def _printed(
     """Coverage of the real print, float32 [H, W] from 0 to 1."""
     cover: prints.Cover = ink.astype(np.float32) / np.float32(255)
     if scenario.dots:
-        cover = prints.dotted(cover, rng, max(1.6, size / float(rng.uniform(10, 13))))
-    cover = prints.bleed(cover, one(scenario.spread), one(scenario.gain))
+        cover = prints.dotted(cover, rng, max(1.5, size / float(rng.uniform(10, 14))))
+    cover = worn = prints.bleed(cover, one(scenario.spread), one(scenario.gain))
     if scenario.uneven[1]:
-        cover = prints.uneven(cover, rng, one(scenario.uneven))
+        worn = prints.uneven(worn, rng, one(scenario.uneven))
     if scenario.streaks[1]:
-        cover = prints.streaked(cover, rng, one(scenario.streaks))
+        worn = prints.streaked(worn, rng, one(scenario.streaks))
+    cover = np.maximum(worn, _LEAST_INK * cover)  # whatever comes together, a label stays readable
     if scenario.specks[1]:
         cover = prints.specked(cover, rng, one(scenario.specks))
     return np.asarray(cover * np.float32(one(scenario.ink)), np.float32)

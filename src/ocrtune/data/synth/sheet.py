@@ -27,6 +27,8 @@ Box = tuple[float, float, float, float]
 
 _PAD = 0.06  # of the font's size, around the ink
 _LOWER_CASE = 0.45  # of the font's size: what a small letter covers above the baseline
+_LEAST_SIZE = 9  # pixels
+_LEAST_SCALE = 0.7  # to which a text is set smaller where it must fit
 _NOT_FIRST = "、。，．：；！？）」』】》〉,.:;!?)"  # what no line begins with
 
 
@@ -77,6 +79,7 @@ class Sheet:
     def __post_init__(self) -> None:
         self.ink: Layer = np.zeros((self.height, self.width), np.uint8)
         self.tone: Layer = np.zeros((self.height, self.width), np.uint8)
+        self._printed: list[Box] = []
 
     def crop(self, height: int) -> None:
         """Cut the paper off below."""
@@ -119,33 +122,39 @@ class Sheet:
             size: of the font in pixels.
             anchor: left end, middle or right end at ``x``.
             font: other than the sheet's.
-            fit: greatest width in pixels; a longer text is set smaller, and left out where it became unreadable.
+            fit: greatest width in pixels; a longer text is set smaller, and shortened where it would be too small.
             reverse: cut out of the tone instead of printed.
 
         Returns:
-            whether it was printed; not where it does not fit, or no font has its characters.
+            whether it was printed; not beyond the paper, over another text, or where no font has its characters.
         """
         able = self.fitting(text, font) if text else None
         if able is None:
             return False
+        if fit is not None:
+            text, size = self._fitted(text, size, able, fit)
         length = self.measure(text, size, able)
-        if fit is not None and length > fit:
-            size = int(size * fit / length)
-            length = self.measure(text, max(size, 1), able)
         left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * length
-        if size < 9 or left < 0 or left + length > self.width or y - size < 0 or y + 0.4 * size > self.height:
+        if size < _LEAST_SIZE or left < 0 or left + length > self.width or y - size < 0 or y + 0.4 * size > self.height:
             return False
-        words, start = [], 0
+        glyphs, start = [], 0
         for word in text.split(" "):
             if word:
-                box = self._word(left + self.measure(text[:start], size, able), y, word, size, able, reverse)
-                words.append(Word(word, box))
+                glyphs.append(_glyphs(left + self.measure(text[:start], size, able), y, word, size, able))
             start += len(word) + 1
-        self.lines.append(words)
-        return True
+        return self._print(glyphs, reverse)
 
     def paragraph(
-        self, x: float, y: float, text: str, size: int, width: float, leading: float, bottom: float, *, justify: bool = False
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: int,
+        width: float,
+        leading: float,
+        bottom: float,
+        *,
+        justify: bool = False,
     ) -> float:
         """Typeset a text in lines of at most ``width`` pixels down to ``bottom``; returns the next free baseline."""
         able = self.fitting(text)
@@ -212,32 +221,85 @@ class Sheet:
         ]
 
     def _justified(self, x: float, y: float, line: str, size: int, font: Font, gap: float) -> None:
-        words, at = [], x
+        glyphs, at = [], x
         for word in line.split(" "):
-            words.append(Word(word, self._word(at, y, word, size, font, False)))
+            glyphs.append(_glyphs(at, y, word, size, font))
             at += self.measure(word + " ", size, font) + gap
-        self.lines.append(words)
+        self._print(glyphs, reverse=False)
 
-    def _word(self, x: float, y: float, word: str, size: int, font: Font, reverse: bool) -> Box:
-        """Print a word with its left end at ``x`` on the baseline ``y``; returns its outline."""
-        face = font.face(size)
-        left, top, right, bottom = face.getbbox(word, anchor="ls")
-        image = PIL.Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
-        PIL.ImageDraw.Draw(image).text((2 - left, 2 - top), word, fill=255, font=face, anchor="ls")
-        cover = np.asarray(image)
-        x0, y0 = round(x + left) - 2, round(y + top) - 2
-        columns, rows = np.flatnonzero(cover.any(axis=0)), np.flatnonzero(cover.any(axis=1))
-        cover = cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        x0, y0 = x0 + int(columns[0]), y0 + int(rows[0])
-        x1, y1 = x0 + cover.shape[1], y0 + cover.shape[0]
-        clip = (slice(max(0, -y0), self.height - y0), slice(max(0, -x0), self.width - x0))
-        place = (slice(max(0, y0), max(0, y1)), slice(max(0, x0), max(0, x1)))
-        if reverse:
-            self.tone[place] = np.minimum(self.tone[place], 255 - cover[clip])
-        else:
-            self.ink[place] = np.maximum(self.ink[place], cover[clip])
-        pad = _PAD * size
-        return (x0 - pad, min(y0, y - _LOWER_CASE * size) - pad, x1 + pad, max(y1, round(y)) + pad)
+    def _fitted(self, text: str, size: int, font: Font, width: float) -> tuple[str, int]:
+        """A text that is no wider than ``width``: set somewhat smaller, then without its last words or characters."""
+        length = self.measure(text, size, font)
+        if length > width:
+            size = max(int(size * width / length), round(_LEAST_SCALE * size))
+        while text and self.measure(text, size, font) > width:
+            text = (text.rpartition(" ")[0] if " " in text else text[:-1]).rstrip()
+        return text, size
+
+    def _print(self, glyphs: list[_Glyphs], reverse: bool) -> bool:
+        """Print the words of one text, unless they would lie on another one."""
+        boxes = [word.ink for word in glyphs]
+        if not boxes or any(_overlap(_hull(boxes), other) for other in self._printed):
+            return False
+        self._printed.append(_hull(boxes))
+        for word in glyphs:
+            word.put(self.tone if reverse else self.ink, reverse)
+        self.lines.append([Word(word.text, word.box) for word in glyphs])
+        return True
+
+
+@dataclass(frozen=True)
+class _Glyphs:
+    """A drawn word.
+
+    Attributes:
+        text: what it says.
+        cover: its ink and nothing around it, uint8 [h, w].
+        x, y: where its ink begins on the sheet.
+        baseline, size: in pixels.
+    """
+
+    text: str
+    cover: Layer
+    x: int
+    y: int
+    baseline: float
+    size: int
+
+    @property
+    def ink(self) -> Box:
+        return (self.x, self.y, self.x + self.cover.shape[1], self.y + self.cover.shape[0])
+
+    @property
+    def box(self) -> Box:
+        """The word's outline: see `Word`."""
+        x0, y0, x1, y1 = self.ink
+        pad = _PAD * self.size
+        top, bottom = min(y0, self.baseline - _LOWER_CASE * self.size), max(y1, self.baseline)
+        return (x0 - pad, top - pad, x1 + pad, bottom + pad)
+
+    def put(self, layer: Layer, reverse: bool) -> None:
+        """Add the ink to a layer, or take it out of one."""
+        height, width = self.cover.shape
+        area = layer[max(0, self.y) : self.y + height, max(0, self.x) : self.x + width]
+        cover = self.cover[max(0, -self.y) :, max(0, -self.x) :][: area.shape[0], : area.shape[1]]
+        area[:] = np.minimum(area, 255 - cover) if reverse else np.maximum(area, cover)
+
+
+def _glyphs(x: float, y: float, word: str, size: int, font: Font) -> _Glyphs:
+    """Draw a word with its left end at ``x`` on the baseline ``y``."""
+    face = font.face(size)
+    left, top, right, bottom = face.getbbox(word, anchor="ls")
+    image = PIL.Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
+    PIL.ImageDraw.Draw(image).text((2 - left, 2 - top), word, fill=255, font=face, anchor="ls")
+    cover = np.asarray(image)
+    columns, rows = np.flatnonzero(cover.any(axis=0)), np.flatnonzero(cover.any(axis=1))
+    ink = cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _Glyphs(word, ink, round(x + left) - 2 + int(columns[0]), round(y + top) - 2 + int(rows[0]), round(y), size)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _broken(text: str, measure: Callable[[str], float], width: float) -> list[str]:

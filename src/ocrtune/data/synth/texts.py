@@ -123,7 +123,7 @@ class Texts:
 
     def date(self) -> str:
         month = self.integer(1, 12)
-        name = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[month - 1]
+        name = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month - 1]
         return self._date.format(d=self.integer(1, 28), m=month, M=name, y=self.integer(2014, 2027))
 
     def clock(self) -> str:

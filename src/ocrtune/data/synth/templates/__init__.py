@@ -7,10 +7,10 @@ from collections.abc import Callable
 from ocrtune.data.synth.sheet import Sheet
 from ocrtune.data.synth.templates.form import form
 from ocrtune.data.synth.templates.label import label
+from ocrtune.data.synth.templates.press import Press
 from ocrtune.data.synth.templates.receipt import receipt
 from ocrtune.data.synth.templates.table import table
 from ocrtune.data.synth.templates.text import line, text
-from ocrtune.data.synth.templates.press import Press
 
 __all__ = ["LINE", "TEMPLATES", "Press"]
 

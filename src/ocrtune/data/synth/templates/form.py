@@ -46,7 +46,9 @@ def form(press: Press) -> Sheet:
     side = press.uniform(0.05, 0.09) * width
     bold = press.book.bold(sheet.font)
     y = side + 1.5 * size
-    sheet.text(side, y, texts.pick(words.FORM_TITLES), round(size * press.uniform(1.5, 2.1)), font=bold, fit=0.6 * width)
+    sheet.text(
+        side, y, texts.pick(words.FORM_TITLES), round(size * press.uniform(1.5, 2.1)), font=bold, fit=0.6 * width
+    )
     sheet.text(width - side, y, f"No. {texts.digits(7)}", round(size), anchor="r", font=hand)
     y += 1.6 * size
     sheet.text(side, y, texts.company() + ", " + texts.street(), round(0.8 * size), fit=width - 2 * side)
@@ -113,7 +115,10 @@ def _signature(press: Press, sheet: Sheet, hand: Font, side: float, y: float) ->
     half = (sheet.width - 2 * side) / 2
     if y > sheet.height - 2 * size:
         return y
-    for x, name, value in ((side, "Place, date", f"{texts.pick(words.TOWNS)}, {texts.date()}"), (side + half, "Signature", "")):
+    for x, name, value in (
+        (side, "Place, date", f"{texts.pick(words.TOWNS)}, {texts.date()}"),
+        (side + half, "Signature", ""),
+    ):
         sheet.rule(x, y, x + 0.85 * half, y, 1, dark=200)
         sheet.text(x, y - 0.35 * size, value, round(1.05 * size), font=hand, fit=0.8 * half)
         sheet.text(x, y + size, name, round(0.75 * size))

@@ -27,7 +27,9 @@ def _marker(press: Press) -> Sheet:
     texts = press.texts
     size = press.uniform(38, 80)
     text = texts.free(2, 8) if texts.chance(0.2) else _cable(press)
-    sheet = press.sheet(press.uniform(1.4, 2.6) * size + 0.62 * size * len(text), press.uniform(1.6, 2.6) * size, size, text=text)
+    sheet = press.sheet(
+        press.uniform(1.4, 2.6) * size + 0.62 * size * len(text), press.uniform(1.6, 2.6) * size, size, text=text
+    )
     sheet.paper = _MARKER_PAPERS[int(press.rng.integers(len(_MARKER_PAPERS)))]
     sheet.colour = (25.0, 25.0, 25.0)
     font = press.book.bold(sheet.font) if texts.chance(0.4) else None
@@ -42,7 +44,15 @@ def _cable(press: Press) -> str:
     texts = press.texts
     letters = texts.pick(("F", "K", "Q", "X", "XS", "W", "S", "M", "H", "TB", "PE", "L", "N", "UPS"))
     number = str(texts.integer(1, 399))
-    return texts.pick((f"-{letters}{number}", f"{letters}{number}", f"={letters}{number}", f"{letters}{number}:{texts.integer(1, 24)}", letters))
+    return texts.pick(
+        (
+            f"-{letters}{number}",
+            f"{letters}{number}",
+            f"={letters}{number}",
+            f"{letters}{number}:{texts.integer(1, 24)}",
+            letters,
+        )
+    )
 
 
 def _plate(press: Press) -> Sheet:
@@ -68,7 +78,12 @@ def _plate(press: Press) -> Sheet:
         sheet.text(column, y, texts.filled(value), round(size), font=bold, fit=width - column - side)
         y += press.uniform(1.4, 1.55) * size
     if texts.chance(0.6):
-        sheet.text(side, y + 0.3 * size, f"Made in {texts.pick(('Germany', 'Malaysia', 'Italy', 'P.R.C.', 'EU'))}", round(0.85 * size))
+        sheet.text(
+            side,
+            y + 0.3 * size,
+            f"Made in {texts.pick(('Germany', 'Malaysia', 'Italy', 'P.R.C.', 'EU'))}",
+            round(0.85 * size),
+        )
         y += 1.4 * size
     sheet.crop(int(y + side))
     sheet.box(3, 3, sheet.width - 4, sheet.height - 4, 2)
@@ -84,10 +99,21 @@ def _price(press: Press) -> Sheet:
     sheet.paper = (80.0, 225.0, 250.0) if texts.chance(0.3) else None
     bold = press.book.bold(sheet.font)
     sheet.text(14, 0.18 * height, texts.name(words.GOODS, 6, 28), round(1.4 * size), font=bold, fit=width - 28)
-    sheet.text(14, 0.31 * height, texts.pick((f"Art. {texts.digits(6)}", texts.code(), texts.date())), round(0.9 * size))
+    sheet.text(
+        14, 0.31 * height, texts.pick((f"Art. {texts.digits(6)}", texts.code(), texts.date())), round(0.9 * size)
+    )
     value = texts.price(press.uniform(0.3, 400))
-    sheet.text(width - 14, 0.68 * height, value, round(press.uniform(2.6, 3.4) * size), anchor="r", font=bold, fit=0.7 * width)
-    sheet.text(width - 14, 0.83 * height, f"1 kg = {texts.price(press.uniform(1, 60))}", round(0.8 * size), anchor="r", fit=0.4 * width)
+    sheet.text(
+        width - 14, 0.68 * height, value, round(press.uniform(2.6, 3.4) * size), anchor="r", font=bold, fit=0.7 * width
+    )
+    sheet.text(
+        width - 14,
+        0.83 * height,
+        f"1 kg = {texts.price(press.uniform(1, 60))}",
+        round(0.8 * size),
+        anchor="r",
+        fit=0.4 * width,
+    )
     sheet.bars(14, 0.76 * height, 0.42 * width, 0.12 * height)
     sheet.text(14 + 0.2 * width, 0.965 * height, texts.digits(13), round(0.8 * size), anchor="m")
     return sheet

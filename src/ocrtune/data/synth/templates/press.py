@@ -10,6 +10,8 @@ from ocrtune.data.synth.fonts import FontBook
 from ocrtune.data.synth.sheet import Sheet
 from ocrtune.data.synth.texts import Texts
 
+_PLAIN = 0.85  # share of sheets that are set in a font which is neither bold nor slanted
+
 
 @dataclass(frozen=True)
 class Press:
@@ -37,5 +39,5 @@ class Press:
             text: what the font should be able to draw.
             mono: of equally wide letters, or not; None leaves it to chance.
         """
-        font = self.book.pick(self.rng, text, mono) or self.book.fonts[0]
+        font = self.book.pick(self.rng, text, mono, plain=self.rng.random() < _PLAIN) or self.book.fonts[0]
         return Sheet(int(width), int(height), self.book, font, self.rng, size=max(10, round(size)))

@@ -46,7 +46,9 @@ class _Roll:
         if kind == 0:
             self.sheet.rule(self.left, y, self.right, y, max(1, self.sheet.size // 14))
         elif kind == 1:
-            self.sheet.rule(self.left, y, self.right, y, max(1, self.sheet.size // 12), dash=max(4, self.sheet.size // 2))
+            self.sheet.rule(
+                self.left, y, self.right, y, max(1, self.sheet.size // 12), dash=max(4, self.sheet.size // 2)
+            )
         elif kind == 2:
             for shift in (0, 4):
                 self.sheet.rule(self.left, y + shift, self.right, y + shift)
@@ -108,7 +110,9 @@ def _logo(roll: _Roll) -> None:
     sheet.fill(middle - wide / 2, top, middle + wide / 2, top + high)
     name = texts.pick(words.COMPANIES).split()[0].upper()
     bold = roll.press.book.bold(sheet.font)
-    sheet.text(middle, top + 0.68 * high, name, round(1.6 * sheet.size), anchor="m", font=bold, fit=0.85 * wide, reverse=True)
+    sheet.text(
+        middle, top + 0.68 * high, name, round(1.6 * sheet.size), anchor="m", font=bold, fit=0.85 * wide, reverse=True
+    )
     roll.y = top + high + 1.6 * sheet.size
 
 
@@ -174,7 +178,7 @@ def _goods(roll: _Roll) -> None:
 def _totals(roll: _Roll) -> None:
     texts, press = roll.press.texts, roll.press
     net, rate = press.uniform(3, 600), texts.choice_of(5, 6, 7, 19, 20)
-    left, anchor = ((0.0, "l"), (0.3, "l"), (0.66, "r"))[texts.integer(0, 2)]
+    left, anchor = ((0.0, "l"), (0.25, "l"), (0.6, "r"))[texts.integer(0, 2)]
     rows = [
         (texts.pick(("Subtotal", "Sub Total", "SUB-TOTAL", "Net amount")), texts.amount(net)),
         (f"{texts.pick(('GST', 'VAT', 'Tax'))} {rate}%", texts.amount(net * rate / 100)),
@@ -186,16 +190,28 @@ def _totals(roll: _Roll) -> None:
     total = net * (1 + rate / 100)
     name = texts.pick(("TOTAL", "Total", "Grand Total", "TOTAL DUE", "Amount due"))
     roll.line(
-        (left, anchor, name + colon), (1, "r", texts.price(total)), scale=press.uniform(1, 1.5), bold=texts.chance(0.7), fit=0.5
+        (left, anchor, name + colon),
+        (1, "r", texts.price(total)),
+        scale=press.uniform(1, 1.4),
+        bold=texts.chance(0.7),
+        fit=0.4,
     )
-    roll.line((left, anchor, texts.pick(("Cash", "VISA", "Card", "MASTER", "E-Wallet")) + colon), (1, "r", texts.amount(total)))
+    roll.line(
+        (left, anchor, texts.pick(("Cash", "VISA", "Card", "MASTER", "E-Wallet")) + colon),
+        (1, "r", texts.amount(total)),
+    )
     if texts.chance(0.5):
-        roll.line((left, anchor, texts.pick(("Change", "CHANGE")) + colon), (1, "r", texts.amount(press.uniform(0, 20))))
+        roll.line(
+            (left, anchor, texts.pick(("Change", "CHANGE")) + colon), (1, "r", texts.amount(press.uniform(0, 20)))
+        )
     if texts.chance(0.3):
         roll.rule()
         roll.line((0, "l", "Tax Code"), (0.4, "r", "%"), (0.7, "r", "Amount"), (1, "r", "Tax"))
         roll.line(
-            (0, "l", "SR"), (0.4, "r", str(rate)), (0.7, "r", texts.amount(net)), (1, "r", texts.amount(net * rate / 100))
+            (0, "l", "SR"),
+            (0.4, "r", str(rate)),
+            (0.7, "r", texts.amount(net)),
+            (1, "r", texts.amount(net * rate / 100)),
         )
 
 

@@ -47,10 +47,14 @@ def table(press: Press) -> Sheet:
     y = side + 1.5 * size
     if texts.chance(0.8):
         title = f"{texts.pick(words.TABLE_TITLES)} {texts.date()}"
-        sheet.text(side, y, title, round(size * press.uniform(1.1, 1.7)), font=press.book.bold(sheet.font), fit=0.9 * width)
+        sheet.text(
+            side, y, title, round(size * press.uniform(1.1, 1.7)), font=press.book.bold(sheet.font), fit=0.9 * width
+        )
         y += 1.3 * size
         if texts.chance(0.5):
-            y = sheet.paragraph(side, y + 0.6 * size, texts.free(20, 90), round(size), width - 2 * side, 1.3, y + 3 * size)
+            y = sheet.paragraph(
+                side, y + 0.6 * size, texts.free(20, 90), round(size), width - 2 * side, 1.3, y + 3 * size
+            )
     y = _rows(press, sheet, columns, edges, y)
     if texts.chance(0.5):
         sheet.text(side, y + 1.6 * size, texts.name(words.NOTES, 15, 60), round(0.85 * size), fit=width - 2 * side)
@@ -86,7 +90,9 @@ def _rows(
     rows: list[list[str]] = [[column[0] for column in columns]]
     rows += [[column[3](texts) for column in columns] for _ in range(count)]
     if texts.chance(0.4) and columns[-1][0] in _NUMBERED:
-        rows.append(["Total" if i == 0 else "" for i in range(len(columns) - 1)] + [texts.price(press.uniform(100, 90000))])
+        rows.append(
+            ["Total" if i == 0 else "" for i in range(len(columns) - 1)] + [texts.price(press.uniform(100, 90000))]
+        )
     for number, row in enumerate(rows):
         head = number == 0
         if (head and (dark_head or texts.chance(0.5))) or (stripes and not dark_head and number % 2 == 0):

@@ -23,9 +23,17 @@ def text(press: Press) -> Sheet:
         y = _letter_head(press, sheet, side, y, leading)
     elif texts.chance(0.8):
         title = texts.free(12, 40)
-        sheet.text(side, y + size, title, round(size * press.uniform(1.5, 2.2)), font=press.book.bold(sheet.font), fit=width - 2 * side)
+        sheet.text(
+            side,
+            y + size,
+            title,
+            round(size * press.uniform(1.5, 2.2)),
+            font=press.book.bold(sheet.font),
+            fit=width - 2 * side,
+        )
         y += 3.6 * size
-    columns = 1 if letter or texts.chance(0.6) else 2
+    long = sum(map(len, paragraphs)) > 1400
+    columns = 2 if long and not letter and texts.chance(0.6) else 1
     gutter = 0.04 * width
     wide = (width - 2 * side - (columns - 1) * gutter) / columns
     justify, top, column, last = texts.chance(0.5), y, 0, y
@@ -34,7 +42,9 @@ def text(press: Press) -> Sheet:
             column, y = column + 1, top
             if column == columns:
                 break
-        y = sheet.paragraph(side + column * (wide + gutter), y, paragraph, round(size), wide, leading, bottom, justify=justify)
+        y = sheet.paragraph(
+            side + column * (wide + gutter), y, paragraph, round(size), wide, leading, bottom, justify=justify
+        )
         y += press.uniform(0.2, 0.8) * size
         last = max(last, y)
     if texts.chance(0.5) and last > bottom - 2 * size:
