@@ -42,7 +42,9 @@ GOODS = _words(
     "Croissant|Double espresso|Garden hose|Door lock|Engine oil 5W-30|Wiper blade|Car wash"
 )
 NOTES = _words(
-    ["Thank you for your visit", "Please come again", "Goods sold are not returnable", "Have a nice day", "Keep this receipt", "Prices include tax", "Exchange within 7 days with receipt", "This is a computer generated document", "No signature required", "Follow us online", "Customer copy", "Please retain for your records", "See reverse for terms"]
+    "Thank you for your visit|Please come again|Goods sold are not returnable|Have a nice day|Keep this receipt|"
+    "Prices include tax|Exchange within 7 days with receipt|This is a computer generated document|"
+    "No signature required|Follow us online|Customer copy|Please retain for your records|See reverse for terms"
 )
 PLATE_FIELDS = (
     ("Model", "{C}"),
@@ -86,7 +88,7 @@ TABLE_TITLES = (
     "Delivery schedule",
     "Inspection report",
 )
-ADJECTIVES = tuple(
+ADJECTIVES = _words(
     "new|small|large|quick|final|local|early|annual|open|clear|former|public|simple|warm|quiet|recent|broad|green|"
     "technical|careful|previous|strong|regular|common|private"
 )
