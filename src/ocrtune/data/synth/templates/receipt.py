@@ -147,7 +147,7 @@ def _goods(roll: _Roll) -> None:
     if kind == 0:
         roll.line((0, "l", "Qty"), (0.14, "l", texts.pick(("Item", "Description"))), (edge, "r", "Amount"))
     elif kind == 1:
-        roll.line((0, "l", "Item"), (0.52, "r", "Qty"), (0.74, "r", "Price"), (edge, "r", "Total"))
+        roll.line((0, "l", "Item"), (0.46, "r", "Qty"), (0.69, "r", "Price"), (edge, "r", "Total"))
     if texts.chance(0.5):
         roll.rule()
     for _ in range(texts.integer(2, 12)):
@@ -162,7 +162,7 @@ def _goods(roll: _Roll) -> None:
             roll.line(*tail)
         elif kind == 1:
             roll.line((0.0, "l", item))
-            roll.line((0.52, "r", str(quantity)), (0.74, "r", texts.amount(price)), *tail)
+            roll.line((0.46, "r", str(quantity)), (0.69, "r", texts.amount(price)), *tail)
         elif kind == 2:
             roll.line((0.0, "l", texts.digits(texts.choice_of(5, 8, 13))), (0.5, "l", item), fit=0.48)
             roll.line((0.08, "l", f"{quantity} x {texts.amount(price)}"), *tail)
