@@ -12,8 +12,10 @@ from ocrtune.data.synth.ink import cloud
 from ocrtune.page import Image, Polygon
 
 Matrix = npt.NDArray[np.float64]
-Picture = npt.NDArray[np.float32]
-"""float32 [H, W, 3] BGR, 0 to 255."""
+Plane = npt.NDArray[np.float32]
+"""float32 [H, W]."""
+Planes = npt.NDArray[np.float32]
+"""A picture as float32 [3, H, W], blue, green and red from 0 to 255: each plane lies in one piece, which is quick."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,18 @@ class View:
         """An outline on the sheet as it is seen in the picture."""
         return cv2.perspectiveTransform(polygon[None].astype(np.float64), self.matrix)[0].astype(np.float32)
 
-    def seen(self, picture: npt.NDArray[np.generic], interpolation: int = cv2.INTER_LINEAR) -> npt.NDArray[np.generic]:
-        """The sheet's pixels in the picture; 0 beside it."""
+    def seen(self, sheet: Planes) -> tuple[Planes, Plane]:
+        """The sheet in the picture, float32 [3, height, width], and how much of each pixel it covers, 0 to 1.
+
+        What does not belong to the sheet is 0.
+        """
         # OpenCV counts from the middle of the first pixel, outlines from its corner
         half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
         matrix = np.linalg.inv(half) @ self.matrix @ half
-        return cv2.warpPerspective(picture, matrix, (self.width, self.height), flags=interpolation)
+        pixels = cv2.merge([*sheet, np.ones(sheet.shape[1:], np.float32)])
+        seen = cv2.warpPerspective(pixels, matrix, (self.width, self.height), flags=cv2.INTER_LINEAR)
+        *planes, cover = cv2.split(seen)
+        return np.stack(planes), cover
 
 
 def view(
@@ -65,74 +73,68 @@ def view(
     return View(matrix, int(size[0]), int(size[1]))
 
 
-def paper(shape: tuple[int, ...], rng: np.random.Generator, tint: Picture, roughness: float) -> Picture:
-    """A sheet of a tint, float32 [3], with grain, fibres and soft stains; ``roughness`` 0 is a screen, 1 is kraft."""
+def paper(shape: tuple[int, ...], rng: np.random.Generator, roughness: float) -> Plane:
+    """What grain and soft stains add to a sheet's colour, float32 [H, W]; ``roughness`` 0 is a screen, 1 is kraft."""
     height, width = shape[:2]
     if roughness == 0:
-        return np.broadcast_to(tint, (height, width, 3)).astype(np.float32)
-    stains = (cloud(shape, rng, 120) + 0.5 * cloud(shape, rng, 37) - 0.75) * 14 * roughness
-    grain = rng.standard_normal((height, width), np.float32) * 2.5 * roughness
-    grain += cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 1.2) * 9 * roughness
-    return tint + (stains + grain)[..., None] * np.array([1.1, 1, 0.95], np.float32)
+        return np.zeros((height, width), np.float32)
+    coarse = rng.standard_normal((height // 2 + 1, width // 2 + 1), np.float32) * np.float32(3)
+    texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    texture += rng.standard_normal((height, width), np.float32) * np.float32(2.5)
+    texture += cloud(shape, rng, 120) * np.float32(14)
+    texture += cloud(shape, rng, 37) * np.float32(7) - np.float32(10.5)
+    return texture * np.float32(roughness)
 
 
-def creases(shape: tuple[int, ...], rng: np.random.Generator, count: int) -> Picture:
+def creases(shape: tuple[int, ...], rng: np.random.Generator, count: int) -> Plane:
     """Brightness of a sheet that was folded, float32 [H, W] around 1: light beside dark along straight lines."""
     height, width = shape[:2]
     shade = np.ones((height, width), np.float32)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None]
     for _ in range(count):
-        across = rng.random() < 0.6
-        slope = rng.uniform(-0.06, 0.06)
-        distance = (
-            (y - rng.uniform(0.1, 0.9) * height - slope * x)
-            if across
-            else (x - rng.uniform(0.1, 0.9) * width - slope * y)
-        )
-        reach = rng.uniform(2, 8)
-        shade += rng.uniform(-0.1, 0.1) * (distance / reach) * np.exp(-np.square(distance / reach))
-        shade += rng.uniform(-0.05, 0.05) * np.tanh(distance / 60)
+        slope, place, reach = rng.uniform(-0.06, 0.06), rng.uniform(0.1, 0.9), rng.uniform(2, 8)
+        away = y - slope * x - place * height if rng.random() < 0.6 else x - slope * y - place * width
+        near = np.clip(away / np.float32(reach), -4, 4)
+        shade += np.float32(rng.uniform(-0.1, 0.1)) * near * np.exp(-near * near)
+        shade += np.float32(rng.uniform(-0.04, 0.04)) * np.clip(away / 60, -1, 1)
     return shade
 
 
-def table(width: int, height: int, rng: np.random.Generator) -> Picture:
+def table(width: int, height: int, rng: np.random.Generator) -> Planes:
     """Something for a sheet to lie on: one colour with a grain along one direction."""
-    colour = rng.uniform(25, 190) + rng.uniform(-30, 30, 3)
-    if rng.random() < 0.5:  # wood is reddish
+    if rng.random() < 0.4:  # wood is reddish
         colour = np.array([0.45, 0.7, 1]) * rng.uniform(70, 200)
-    shape = (height, width)
+    else:
+        colour = rng.uniform(25, 190) + rng.uniform(-18, 18, 3)
     fibre = cv2.resize(rng.standard_normal((height // 3 + 2, width // 60 + 2), np.float32), (width, height))
-    surface = fibre * rng.uniform(1, 9) + (cloud(shape, rng, 160) - 0.5) * 25
-    surface += rng.standard_normal(shape, np.float32) * 2
-    return np.clip(colour + surface[..., None], 0, 255).astype(np.float32)
+    surface = fibre * np.float32(rng.uniform(1, 9)) + cloud((height, width), rng, 160) * np.float32(25)
+    return np.clip(colour.astype(np.float32)[:, None, None] + surface - np.float32(12), 0, 255)
 
 
-def cut(background: Image, width: int, height: int, rng: np.random.Generator) -> Picture:
-    """A part of a photo, enlarged where it is too small, float32 [height, width, 3]."""
-    scale = max(width / background.shape[1], height / background.shape[0]) * rng.uniform(1, 1.5)
+def cut(background: Image, width: int, height: int, rng: np.random.Generator) -> Planes:
+    """A part of a photo, enlarged where it is too small."""
+    scale = max(1.0, width / background.shape[1], height / background.shape[0]) * rng.uniform(1, 1.5)
     size = (max(width, round(background.shape[1] * scale)), max(height, round(background.shape[0] * scale)))
-    if scale < 1:
-        scale = 1.0
-        size = (background.shape[1], background.shape[0])
-        size = (max(size[0], width), max(size[1], height))
-    large = cv2.resize(background, size, interpolation=cv2.INTER_LINEAR)
     x, y = int(rng.integers(size[0] - width + 1)), int(rng.integers(size[1] - height + 1))
-    return large[y : y + height, x : x + width].astype(np.float32)
+    matrix = np.array([[size[0] / background.shape[1], 0, -x], [0, size[1] / background.shape[0], -y]])
+    part = cv2.warpAffine(background, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(part.transpose(2, 0, 1), dtype=np.float32)
 
 
-def light(width: int, height: int, rng: np.random.Generator, strength: float) -> Picture:
+def light(width: int, height: int, rng: np.random.Generator, strength: float) -> Plane:
     """Brightness of a room, float32 [H, W]: a slope, and at most one shadow with a soft edge."""
-    x, y = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     bright = 1 + strength * (rng.uniform(-0.5, 0.5) * x + rng.uniform(-0.5, 0.5) * y)
     if rng.random() < 0.5:
         a, b = rng.uniform(-1, 1, 2)
         edge = (a * x + b * y - rng.uniform(-0.2, 0.8)) * rng.uniform(3, 25)
-        bright *= 1 - strength * rng.uniform(0.2, 1) / (1 + np.exp(np.clip(-edge, -30, 30)))
+        bright = bright * (1 - strength * rng.uniform(0.2, 1) / (1 + np.exp(np.clip(-edge, -30, 30))))
     return np.asarray(bright, np.float32)
 
 
-def smeared(picture: Picture, rng: np.random.Generator, length: float) -> Picture:
-    """A hand that moved by so many pixels in any direction."""
+def motion(rng: np.random.Generator, length: float) -> Plane:
+    """The kernel of a hand that moved by so many pixels in any direction, float32 [side, side], sum 1."""
     side = int(length) + 3
     kernel = np.zeros((side, side), np.float32)
     angle, middle = rng.uniform(0, np.pi), (side - 1) / 2
@@ -140,4 +142,4 @@ def smeared(picture: Picture, rng: np.random.Generator, length: float) -> Pictur
     for step in np.linspace(-1, 1, 4 * side):
         at = np.round(middle + shift * step).astype(int)
         kernel[at[1], at[0]] += 1
-    return cv2.filter2D(picture, -1, kernel / kernel.sum())
+    return kernel / kernel.sum()

@@ -14,6 +14,8 @@ from ocrtune.errors import DataError
 
 _REACH = 4096  # bytes looked at on each side of a place: longer lines are taken in parts
 _BLOCK = 1 << 20
+NOT_FIRST = "、。，．：；！？）」』】》〉,.:;!?)"
+"""What no line begins with."""
 _BREAKS_ANYWHERE = "぀ヿ㐀鿿가힯"  # ranges of kana, ideographs and Hangul, first and last
 
 
@@ -91,6 +93,8 @@ def window(line: str, rng: np.random.Generator, low: int, high: int, keep: int |
         start -= 1
     while end < len(line) and not _may_break(line, end) and end - start < 2 * high:
         end += 1
+    while keep != start and line[start] in NOT_FIRST and start + 1 < end:
+        start += 1
     return line[start:end].strip()
 
 

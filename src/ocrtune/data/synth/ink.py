@@ -22,7 +22,7 @@ def bleed(ink: Cover, spread: float, gain: float) -> Cover:
 
 def uneven(ink: Cover, rng: np.random.Generator, strength: float, patch: int = 40) -> Cover:
     """Patches of paler ink, ``patch`` pixels wide; ``strength`` is the share that the palest lose."""
-    return ink * (1 - strength * cloud(ink.shape, rng, patch))
+    return ink * (1 - np.float32(strength) * np.clip(cloud(ink.shape, rng, patch), 0, 1))
 
 
 def streaked(ink: Cover, rng: np.random.Generator, strength: float) -> Cover:
@@ -60,10 +60,10 @@ def specked(ink: Cover, rng: np.random.Generator, share: float) -> Cover:
 
 
 def cloud(shape: tuple[int, ...], rng: np.random.Generator, patch: int) -> Cover:
-    """Smooth noise from 0 to 1 with features of ``patch`` pixels, float32 [H, W]."""
+    """Smooth noise from about 0 to 1 with features of ``patch`` pixels, float32 [H, W]."""
     height, width = shape[:2]
     coarse = rng.random((height // patch + 2, width // patch + 2), np.float32)
-    return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _profile(length: int, rng: np.random.Generator, patch: int) -> Cover:

@@ -146,6 +146,7 @@ SCENARIOS: dict[str, Scenario] = {
 }
 _LEAST_INK = 0.4  # of the coverage that wear leaves
 _SHADOW = 0.35  # darkness that a sheet throws on what it lies on
+_LEVEL: Range = (170, 205)  # between black and white
 _ROOM: Range = (0.03, 0.2)  # margin where a background is to be seen
 
 
@@ -185,25 +186,26 @@ def picture(
 
     cover = _printed(sheet.ink, scenario, size, one, rng)
     surface = _surface(sheet, cover, scenario, one, rng)
-    margin = (
-        scenario.margin if not backgrounds else (max(scenario.margin[0], _ROOM[0]), max(scenario.margin[1], _ROOM[1]))
-    )
+    margin = scenario.margin
+    if backgrounds:
+        margin = (max(margin[0], _ROOM[0]), max(margin[1], _ROOM[1]))
     view = camera.view(sheet.width, sheet.height, rng, turn=scenario.turn, tilt=scenario.tilt, margin=margin)
     photo = _laid(surface, view, scenario, rng, backgrounds)
-    strength = one(scenario.light)
-    if strength:
-        photo *= camera.light(view.width, view.height, rng, strength)[..., None]
-    if motion := one(scenario.motion):
-        photo = camera.smeared(photo, rng, motion)
-    photo = cv2.GaussianBlur(photo, (0, 0), one(scenario.blur))
-    noise = rng.standard_normal(photo.shape[:2], np.float32) * np.float32(one(scenario.noise))
-    photo += noise[..., None]
-    image = np.clip(photo, 0, 255).astype(np.uint8)
+    if strength := one(scenario.light):
+        photo *= camera.light(view.width, view.height, rng, strength)
+    length, sigma = one(scenario.motion), one(scenario.blur)
+    kernel = camera.motion(rng, length) if length else None
+    noise = rng.standard_normal(photo.shape[1:], np.float32) * np.float32(one(scenario.noise))
+    for plane in photo:
+        if kernel is not None:
+            plane[:] = cv2.filter2D(plane, -1, kernel)
+        plane[:] = cv2.GaussianBlur(plane, (0, 0), sigma)
+        plane += noise
+    image = cv2.merge(list(np.clip(photo, 0, 255, out=photo).astype(np.uint8)))
     if rng.random() < scenario.grey:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if rng.random() < scenario.threshold:
-        level = float(rng.uniform(120, 190))
-        image = np.where(image > level, np.uint8(255), np.uint8(0))
+        image = cv2.threshold(image, float(rng.uniform(*_LEVEL)), 255, cv2.THRESH_BINARY)[1]
     return Picture(image, view, int(rng.integers(scenario.quality[0], scenario.quality[1] + 1)))
 
 
@@ -226,41 +228,52 @@ def _printed(
 
 
 def _surface(
-    sheet: Sheet, cover: prints.Cover, scenario: Scenario, one: Callable[[Range], float], rng: np.random.Generator
-) -> camera.Picture:
-    """The printed sheet, float32 [H, W, 3]."""
+    sheet: Sheet,
+    cover: prints.Cover,
+    scenario: Scenario,
+    one: Callable[[Range], float],
+    rng: np.random.Generator,
+) -> camera.Planes:
+    """The printed sheet."""
     bright = one(scenario.paper)
     tint = np.array([bright * rng.uniform(0.93, 1.0), bright * rng.uniform(0.98, 1.0), bright], np.float32)
     if sheet.paper is not None:
         tint = np.array(sheet.paper, np.float32) * np.float32(bright / 255)
-    surface = camera.paper(cover.shape, rng, tint, one(scenario.roughness))
+    texture = camera.paper(cover.shape, rng, one(scenario.roughness))
     colour = np.array(sheet.colour if sheet.colour is not None else rng.uniform(0, 45, 3), np.float32)
-    if sheet.tone.any():
-        tone = cv2.GaussianBlur(sheet.tone, (0, 0), 0.5).astype(np.float32)[..., None] / 255
-        surface = surface * (1 - tone) + np.array(sheet.tone_colour, np.float32) * tone
-    surface = surface * (1 - cover[..., None]) + colour * cover[..., None]
-    if scenario.creases:
-        surface *= camera.creases(cover.shape, rng, int(rng.integers(0, scenario.creases + 1)))[..., None]
+    tone = cv2.GaussianBlur(sheet.tone, (0, 0), 0.5).astype(np.float32) / 255 if sheet.tone.any() else None
+    folded = camera.creases(cover.shape, rng, int(rng.integers(0, scenario.creases + 1))) if scenario.creases else None
+    surface = np.empty((3, *cover.shape), np.float32)
+    for plane, paper, ink, toned in zip(surface, tint, colour, np.array(sheet.tone_colour, np.float32), strict=True):
+        np.add(texture, paper, out=plane)
+        if tone is not None:
+            plane += tone * (toned - plane)
+        plane += cover * (ink - plane)
+        if folded is not None:
+            plane *= folded
     return surface
 
 
 def _laid(
-    surface: camera.Picture,
+    surface: camera.Planes,
     view: camera.View,
     scenario: Scenario,
     rng: np.random.Generator,
     backgrounds: Sequence[Path],
-) -> camera.Picture:
-    """The sheet as it lies there, float32 [h, w, 3]."""
+) -> camera.Planes:
+    """The sheet as it lies there, float32 [3, h, w]."""
     if backgrounds:
         behind = camera.cut(read_image(backgrounds[int(rng.integers(len(backgrounds)))]), view.width, view.height, rng)
     elif scenario.margin[1]:
         behind = camera.table(view.width, view.height, rng)
+    elif not scenario.turn:
+        return surface
     else:  # the lid of a scanner
-        behind = np.full((view.height, view.width, 3), rng.choice([20.0, 235.0, 252.0]), np.float32)
-    seen = view.seen(surface)
-    alpha = view.seen(np.ones(surface.shape[:2], np.float32))[..., None]
+        behind = np.full((3, view.height, view.width), rng.choice([20.0, 235.0, 252.0]), np.float32)
+    seen, alpha = view.seen(surface)
+    free = 1 - alpha
     if scenario.margin[1] or backgrounds:
-        shadow = cv2.GaussianBlur(alpha, (0, 0), 9)
-        behind = behind * (1 - _SHADOW * np.roll(shadow, (6, 6), (0, 1))[..., None])
-    return np.asarray(behind * (1 - alpha) + seen, np.float32)
+        free *= 1 - np.float32(_SHADOW) * np.roll(cv2.blur(alpha, (25, 25)), (6, 6), (0, 1))
+    behind *= free
+    behind += seen
+    return behind

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageDraw
 
-from ocrtune.data.synth.corpus import breaks_anywhere
+from ocrtune.data.synth.corpus import NOT_FIRST, breaks_anywhere
 from ocrtune.data.synth.fonts import Font, FontBook
 from ocrtune.page import Polygon, TextRegion, as_polygon
 
@@ -29,7 +29,6 @@ _PAD = 0.06  # of the font's size, around the ink
 _LOWER_CASE = 0.45  # of the font's size: what a small letter covers above the baseline
 _LEAST_SIZE = 9  # pixels
 _LEAST_SCALE = 0.7  # to which a text is set smaller where it must fit
-_NOT_FIRST = "、。，．：；！？）」』】》〉,.:;!?)"  # what no line begins with
 
 
 @dataclass(frozen=True)
@@ -238,10 +237,12 @@ class Sheet:
 
     def _print(self, glyphs: list[_Glyphs], reverse: bool) -> bool:
         """Print the words of one text, unless they would lie on another one."""
-        boxes = [word.ink for word in glyphs]
-        if not boxes or any(_overlap(_hull(boxes), other) for other in self._printed):
+        if not glyphs:
             return False
-        self._printed.append(_hull(boxes))
+        box = _hull([word.ink for word in glyphs])
+        if any(_overlap(box, other) for other in self._printed):
+            return False
+        self._printed.append(box)
         for word in glyphs:
             word.put(self.tone if reverse else self.ink, reverse)
         self.lines.append([Word(word.text, word.box) for word in glyphs])
@@ -306,7 +307,7 @@ def _broken(text: str, measure: Callable[[str], float], width: float) -> list[st
     """A text in lines that are no wider than ``width``, broken at spaces and beside ideographs."""
     lines, line = [], ""
     for piece in _pieces(text):
-        if line and measure((line + piece).rstrip()) > width and piece[0] not in _NOT_FIRST:
+        if line and measure((line + piece).rstrip()) > width and piece[0] not in NOT_FIRST:
             lines.append(line.strip())
             line = ""
         line += piece
