@@ -139,9 +139,10 @@ def _faces(path: Path) -> list[Font]:
     from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
     try:
-        collection = path.suffix.lower() in (".ttc", ".otc")
-        parts = list(TTCollection(str(path), lazy=True)) if collection else [TTFont(str(path), lazy=True)]
-        maps = [part.getBestCmap() for part in parts]
+        with path.open("rb") as file:
+            collection = path.suffix.lower() in (".ttc", ".otc")
+            parts = list(TTCollection(file, lazy=True)) if collection else [TTFont(file, lazy=True)]
+            maps = [part.getBestCmap() for part in parts]
     except (TTLibError, OSError, AssertionError, KeyError, ValueError) as error:
         raise DataError(
             f"the font cannot be read: {error}", where=path, expected="a TrueType or OpenType font"

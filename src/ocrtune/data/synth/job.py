@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import json
 import multiprocessing
 import shutil
@@ -9,9 +10,10 @@ import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 
@@ -21,6 +23,7 @@ from ocrtune.errors import Interrupted, UsageError
 from ocrtune.files import write_whole
 from ocrtune.page import Page, TextRegion, as_polygon
 
+Entries: TypeAlias = "collections.abc.Generator[dict[str, Any], None, None]"
 JOURNAL = "synth.jsonl"
 _IMAGES = "images"
 _FILES = {
@@ -91,11 +94,17 @@ def generate(
             where=out,
             hint="name another folder with --out",
         )
-    with journal.open("a", encoding="utf-8") as file:
-        for entry in _entries(generator, range(done, count), out / _IMAGES, workers, out):
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            file.flush()
-            each()
+    try:
+        with (
+            journal.open("a", encoding="utf-8") as file,
+            closing(_entries(generator, range(done, count), out / _IMAGES, workers)) as entries,
+        ):
+            for entry in entries:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+                file.flush()
+                each()
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted; what was made is kept", where=out, hint="the same command goes on") from error
     written = Written(out / _FILES.get(data_format, _FOLDER), made=count - done)
     if written.made and written.labels.is_dir():  # of the smaller set that was here before
         shutil.rmtree(written.labels)
@@ -141,7 +150,7 @@ def _identity(path: Path) -> list[object]:
     return [path.name, len(files), sum(file.stat().st_size for file in files)]
 
 
-def _entries(generator: Generator, indices: range, images: Path, workers: int, out: Path) -> Iterator[dict[str, Any]]:
+def _entries(generator: Generator, indices: range, images: Path, workers: int) -> Entries:
     """The journal's entries in order; every picture is on disk before its entry is given out."""
     workers = min(workers, len(indices) // _EACH_WORKER)
     if workers <= 1:
@@ -158,14 +167,8 @@ def _entries(generator: Generator, indices: range, images: Path, workers: int, o
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        except KeyboardInterrupt as error:
+        finally:  # also when the caller stops early
             pool.shutdown(cancel_futures=True)
-            raise Interrupted(
-                "interrupted; what was made is kept", where=out, hint="the same command goes on"
-            ) from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 _worker: tuple[Generator, Path] | None = None
