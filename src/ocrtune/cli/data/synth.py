@@ -38,7 +38,10 @@ def command(
     ] = None,
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="clean, scan, photo, thermal, dot-matrix or copy; may be given several times. Default: all."),
+        typer.Option(
+            help="clean, scan, photo, thermal, dot-matrix, copy, or loose (photos in any direction); may be given several "
+            "times. Default: all but loose."
+        ),
     ] = None,
     corpus: Annotated[
         Path | None, typer.Option(help="UTF-8 text file that texts are taken from. Default: generated texts.")
@@ -67,7 +70,7 @@ def command(
     from ocrtune.data.formats import FORMATS
     from ocrtune.data.synth.generate import Generator, Recipe
     from ocrtune.data.synth.job import generate
-    from ocrtune.data.synth.scenarios import SCENARIOS
+    from ocrtune.data.synth.scenarios import SCENARIOS, UPRIGHT
     from ocrtune.data.synth.templates import LINE, TEMPLATES
     from ocrtune.errors import UsageError, named
 
@@ -90,7 +93,7 @@ def command(
     default = ("text",) if corpus else tuple(name for name in TEMPLATES if name != LINE)
     recipe = Recipe(
         templates=tuple(template or default),
-        scenarios=tuple(scenario or SCENARIOS),
+        scenarios=tuple(scenario or UPRIGHT),
         seed=seed,
         granularity="word" if granularity == "word" else "line",
         fonts=tuple(font or ()),

@@ -12,7 +12,7 @@ import numpy as np
 
 from ocrtune.data.synth.corpus import Corpus
 from ocrtune.data.synth.fonts import FontBook, default_fonts, read_fonts
-from ocrtune.data.synth.scenarios import SCENARIOS, Picture, picture
+from ocrtune.data.synth.scenarios import SCENARIOS, UPRIGHT, Picture, picture
 from ocrtune.data.synth.sheet import Granularity, Sheet
 from ocrtune.data.synth.templates import LINE, TEMPLATES, Press
 from ocrtune.data.synth.texts import Texts
@@ -41,7 +41,7 @@ class Recipe:
     """
 
     templates: tuple[str, ...]
-    scenarios: tuple[str, ...] = tuple(SCENARIOS)
+    scenarios: tuple[str, ...] = UPRIGHT
     seed: int = 0
     granularity: Granularity = "line"
     fonts: tuple[Path, ...] = ()

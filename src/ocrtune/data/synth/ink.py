@@ -42,7 +42,8 @@ def dotted(ink: Cover, rng: np.random.Generator, pitch: float) -> Cover:
     """A needle print: one round dot a cell of ``pitch`` pixels, some paler, some missing."""
     height, width = ink.shape
     cells = cv2.resize(ink, (max(1, round(width / pitch)), max(1, round(height / pitch))), interpolation=cv2.INTER_AREA)
-    struck = (cells > 0.22).astype(np.float32) * rng.uniform(0.8, 1, cells.shape).astype(np.float32)
+    struck = np.clip((cells - 0.1) * 2.2, 0, 1)  # edges print paler, else 8 and 6 could not be told apart
+    struck *= np.float32(1) - np.float32(0.25) * rng.random(cells.shape, np.float32)
     struck *= rng.random(cells.shape, np.float32) > 0.01
     fine = 4  # a dot is drawn on a raster of this many points a cell
     y, x = np.mgrid[:fine, :fine] - (fine - 1) / 2

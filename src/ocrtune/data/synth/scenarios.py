@@ -94,6 +94,19 @@ SCENARIOS: dict[str, Scenario] = {
         noise=(2.0, 8.0),
         quality=(50, 90),
     ),
+    "loose": Scenario(
+        roughness=(0.1, 0.5),
+        paper=(205, 250),
+        uneven=(0.0, 0.2),
+        turn=180.0,
+        tilt=0.06,
+        margin=(0.02, 0.15),
+        light=(0.1, 0.5),
+        blur=(0.4, 1.2),
+        motion=(0.0, 2.5),
+        noise=(2.0, 8.0),
+        quality=(50, 90),
+    ),
     "thermal": Scenario(
         ink=(0.45, 0.85),
         paper=(205, 245),
@@ -144,6 +157,8 @@ SCENARIOS: dict[str, Scenario] = {
         threshold=0.4,
     ),
 }
+UPRIGHT = tuple(name for name in SCENARIOS if name != "loose")
+"""Scenarios in which pages stand upright; in the others they lie in any direction."""
 _LEAST_INK = 0.4  # of the coverage that wear leaves
 _SHADOW = 0.35  # darkness that a sheet throws on what it lies on
 _LEVEL: Range = (170, 205)  # between black and white
@@ -215,7 +230,7 @@ def _printed(
     """Coverage of the real print, float32 [H, W] from 0 to 1."""
     cover: prints.Cover = ink.astype(np.float32) / np.float32(255)
     if scenario.dots:
-        cover = prints.dotted(cover, rng, max(1.5, size / float(rng.uniform(10, 14))))
+        cover = prints.dotted(cover, rng, max(1.5, size / float(rng.uniform(11, 15))))
     cover = worn = prints.bleed(cover, one(scenario.spread), one(scenario.gain))
     if scenario.uneven[1]:
         worn = prints.uneven(worn, rng, one(scenario.uneven))
