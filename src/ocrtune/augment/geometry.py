@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal, TypeAlias
 
 import cv2
@@ -73,7 +74,7 @@ class RandomView:
         """
         matrix, extent = self._moved(width, height, rng)
         care = [region.polygon for region in regions if not region.ignore]
-        low, high = bounds([transform_polygon(polygon, matrix) for polygon in care])
+        low, high = bounds(transform_polygons(care, matrix))
         used = self.size
         if self.crop == "between":
             (x0, y0), (x1, y1) = _between(low, high, extent, rng)
@@ -83,8 +84,7 @@ class RandomView:
         else:
             offset = self._place(low, high, extent, rng)
             matrix = _shifted(matrix, _on_whole_pixels(matrix, offset))
-        moved = [replace(region, polygon=transform_polygon(region.polygon, matrix)) for region in regions]
-        return matrix, used, clip_regions(moved, used)
+        return matrix, used, moved_regions(regions, matrix, used)
 
     def _moved(self, width: int, height: int, rng: np.random.Generator) -> tuple[Matrix, npt.NDArray[np.float64]]:
         """The matrix, with the moved page's bounding box at the origin, and that box's size."""
@@ -164,6 +164,15 @@ def transform_polygon(polygon: Polygon, matrix: Matrix) -> Polygon:
     if matrix[2, 0] or matrix[2, 1]:
         points /= (polygon @ matrix[2, :2] + matrix[2, 2])[:, None]
     return points.astype(np.float32)
+
+
+def transform_polygons(polygons: Sequence[Polygon], matrix: Matrix) -> list[Polygon]:
+    """`transform_polygon` for many outlines at once."""
+    if not polygons:
+        return []
+    points = transform_polygon(np.concatenate(polygons), matrix)
+    ends = list(accumulate(map(len, polygons)))
+    return [points[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _shifted(matrix: Matrix, origin: npt.ArrayLike) -> Matrix:
@@ -263,22 +272,24 @@ def _resized(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image | Non
     return view
 
 
-def clip_regions(regions: Sequence[TextRegion], size: tuple[int, int]) -> list[TextRegion]:
-    """Regions that are still visible; one that loses more than a trace at the border becomes ignored.
+def moved_regions(regions: Sequence[TextRegion], matrix: Matrix, size: tuple[int, int]) -> list[TextRegion]:
+    """Regions of a page as a view shows them; those outside are left out.
 
-    Outlines are kept whole, beyond the border if need be: cutting their corners would turn their edges.
+    One that loses more than a trace at the border becomes ignored. Outlines are kept whole, beyond the border if need
+    be: cutting their corners would turn their edges.
     """
-    low, high = bounds([region.polygon for region in regions])
-    hidden = (high <= 0).any(axis=1) | (low >= size).any(axis=1)
-    beyond = (low < 0).any(axis=1) | (high > size).any(axis=1)
+    polygons = transform_polygons([region.polygon for region in regions], matrix)
+    low, high = bounds(polygons)
+    visible = (high > 0).all(axis=1) & (low < size).all(axis=1)
+    cut = (low < 0).any(axis=1) | (high > size).any(axis=1)
     window = shapely.box(0, 0, *size)
     kept = []
-    for region, gone, cut in zip(regions, hidden.tolist(), beyond.tolist(), strict=True):
-        if gone:
-            continue
-        if cut and not region.ignore:
-            shape = shapely.Polygon(region.polygon)
-            visible = shape.intersection(window).area if shape.is_valid else 0.0
-            region = replace(region, ignore=visible < (1 - _MAX_CUT) * shape.area)
-        kept.append(region)
+    for index in np.flatnonzero(visible).tolist():
+        region, polygon = regions[index], polygons[index]
+        ignore = region.ignore
+        if cut[index] and not ignore:
+            shape = shapely.Polygon(polygon)
+            seen = shape.intersection(window).area if shape.is_valid else 0.0
+            ignore = seen < (1 - _MAX_CUT) * shape.area
+        kept.append(replace(region, polygon=polygon, ignore=ignore))
     return kept

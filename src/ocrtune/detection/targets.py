@@ -68,17 +68,21 @@ def make_targets(
     shrink_map, shrink_mask, masked = _shrink_maps(polygons, ignored, size, ratio, spec)
     gaps = _gaps(polygons, size) if spec.gap_weight > 0 else None
     if gaps is not None:
-        np.multiply(shrink_mask, 1 + spec.gap_weight, out=shrink_mask, where=gaps & (shrink_map < 0.5))
+        at = gaps[shrink_map.reshape(-1)[gaps] < 0.5]
+        shrink_mask.reshape(-1)[at] *= 1 + spec.gap_weight
     if with_threshold:
         return Targets(shrink_map, shrink_mask, *_threshold_maps(polygons, ignored, size, ratio, spec)), masked
     empty = np.zeros((0, 0), np.float32)
     return Targets(shrink_map, shrink_mask, empty, empty), masked
 
 
-def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.bool_] | None:
-    """Where at least two texts overlap, each lengthened at both ends by 0.6 of its height: bool [H, W], or None: nowhere.
+def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.int64] | None:
+    """Where at least two texts overlap, each lengthened at both ends by 0.6 of its height; None: nowhere.
 
     Merged neighbours of one line are what a good base still gets wrong, and their gaps are a thousandth of the page.
+
+    Returns:
+        indices of pixels in a map [H, W] that is laid out row by row.
     """
     width, height = size
     if len(polygons) < 2:
@@ -97,7 +101,7 @@ def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.
         window = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
         cv2.fillPoly(window, [np.rint(outlines[index] - low[index]).astype(np.int32)], 1)
         covered[y0 : y1 + 1, x0 : x1 + 1] += window
-    return covered >= 2
+    return np.flatnonzero(covered >= 2)
 
 
 def _lengthened(polygon: Polygon) -> Polygon:
@@ -199,10 +203,13 @@ def _draw_closeness(
     """Raise a threshold map along an outline: from max on it down to min at ``distance`` pixels.
 
     Edge by edge, each in the part of ``box`` (x0, y0, x1, y1; inclusive) that it can reach: the nearest edge gives the
-    highest value.
+    highest value. A rectangle is drawn in one go.
     """
     slope = (spec.threshold_min - spec.threshold_max) / distance
     points = polygon.tolist()
+    if _is_rectangle(points):
+        _raise(threshold, box, _distance_to_rectangle(points, box), slope, spec.threshold_max)
+        return
     for (ax, ay), (bx, by) in zip(points, [*points[1:], *points[:1]], strict=True):
         length = math.hypot(bx - ax, by - ay)
         if length == 0:
@@ -217,13 +224,51 @@ def _draw_closeness(
         along = x * ex + y * ey
         beyond = along - np.minimum(np.maximum(along, np.float32(0)), np.float32(length))
         aside = y * ex - x * ey
-        value = beyond * beyond
-        value += aside * aside
-        np.sqrt(value, out=value)
-        value *= slope
-        value += spec.threshold_max
-        window = threshold[y0 : y1 + 1, x0 : x1 + 1]
-        np.maximum(window, value, out=window)
+        gaps = beyond * beyond
+        gaps += aside * aside
+        np.sqrt(gaps, out=gaps)
+        _raise(threshold, (x0, y0, x1, y1), gaps, slope, spec.threshold_max)
+
+
+def _raise(threshold: Map, box: tuple[int, int, int, int], gaps: Map, slope: float, highest: float) -> None:
+    """Raise a window of a map to ``highest + slope * gaps`` where that is more; ``gaps`` is used up."""
+    x0, y0, x1, y1 = box
+    gaps *= slope
+    gaps += highest
+    window = threshold[y0 : y1 + 1, x0 : x1 + 1]
+    np.maximum(window, gaps, out=window)
+
+
+def _is_rectangle(points: list[list[float]]) -> bool:
+    """Whether four corners are those of a rectangle, turned or not, to a thousandth of a pixel."""
+    if len(points) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    middles = math.hypot(ax + cx - bx - dx, ay + cy - by - dy)
+    diagonals = math.hypot(cx - ax, cy - ay) - math.hypot(dx - bx, dy - by)
+    return middles < 2e-3 and abs(diagonals) < 1e-3
+
+
+def _distance_to_rectangle(points: list[list[float]], box: tuple[int, int, int, int]) -> Map:
+    """Distance in pixels from each whole pixel of a box (inclusive) to the nearest edge of a rectangle, float32 [h, w]."""
+    (ax, ay), (bx, by), (cx, cy), _ = points
+    width, height = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
+    if width < height:  # the longer side gives the direction
+        ax, ay, bx, by, width, height = bx, by, cx, cy, height, width
+    ex, ey = (bx - ax) / max(width, 1e-6), (by - ay) / max(width, 1e-6)
+    middle_x, middle_y = (points[0][0] + points[2][0]) / 2, (points[0][1] + points[2][1]) / 2
+    x = np.arange(box[0] - middle_x, box[2] - middle_x + 0.5, dtype=np.float32)[None]
+    y = np.arange(box[1] - middle_y, box[3] - middle_y + 0.5, dtype=np.float32)[:, None]
+    # an upright rectangle needs rows and columns only
+    along = x * ex + y * ey if ex and ey else (x * ex if ex else y * ey)
+    aside = y * ex - x * ey if ex and ey else (y * ex if ex else x * ey)
+    along, aside = np.abs(along) - np.float32(width / 2), np.abs(aside) - np.float32(height / 2)
+    inner = np.minimum(np.maximum(along, aside), np.float32(0))
+    along, aside = np.maximum(along, np.float32(0)), np.maximum(aside, np.float32(0))
+    outer = along * along + aside * aside
+    np.sqrt(outer, out=outer)
+    outer -= inner
+    return outer
 
 
 def _official_distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
