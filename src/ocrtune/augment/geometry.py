@@ -58,10 +58,15 @@ class RandomView:
     ) -> tuple[Image, list[TextRegion]]:
         height, width = image.shape[:2]
         matrix, used, kept = self.draw(width, height, regions, rng)
+        return self.render(image, matrix, used), kept
+
+    def render(self, image: Image, matrix: Matrix, used: tuple[int, int]) -> Image:
+        """The pixels of a view that `draw` chose, uint8 [h, w, 3]; black where it shows no page."""
         view = warp(image, matrix, used)
-        if used != self.size:
-            view = cv2.copyMakeBorder(view, 0, self.size[1] - used[1], 0, self.size[0] - used[0], cv2.BORDER_CONSTANT)
-        return np.asarray(view, np.uint8), kept
+        right, below = self.size[0] - used[0], self.size[1] - used[1]
+        if right or below:
+            view = np.asarray(cv2.copyMakeBorder(view, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
+        return view
 
     def draw(
         self, width: int, height: int, regions: Sequence[TextRegion], rng: np.random.Generator
@@ -80,7 +85,10 @@ class RandomView:
             (x0, y0), (x1, y1) = _between(low, high, extent, rng)
             factor = min(self.size[0] / (x1 - x0), self.size[1] / (y1 - y0), _MAX_ENLARGEMENT)
             matrix = np.diag([factor, factor, 1.0]) @ _shifted(matrix, (x0, y0))
-            used = max(1, min(self.size[0], int((x1 - x0) * factor))), max(1, min(self.size[1], int((y1 - y0) * factor)))
+            used = (
+                max(1, min(self.size[0], int((x1 - x0) * factor))),
+                max(1, min(self.size[1], int((y1 - y0) * factor))),
+            )
         else:
             offset = self._place(low, high, extent, rng)
             matrix = _shifted(matrix, _on_whole_pixels(matrix, offset))
