@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from ocrtune.augment.geometry import transform_polygon, warp
+from ocrtune.augment.geometry import Matrix, transform_polygon, warp
 from ocrtune.page import Image, Polygon, TextRegion, bounds
 
 _SHARE = 0.2  # of a page's texts are pasted
@@ -35,7 +36,7 @@ class Scrap:
 
 
 def cut_scraps(image: Image, regions: Sequence[TextRegion], scale: float, rng: np.random.Generator) -> list[Scrap]:
-    """Texts of a page that may be pasted elsewhere: a fifth of those that count, at least one, at most 30, in random order."""
+    """Texts of a page for other pages: a fifth of those that count, at least one, at most 30, in random order."""
     height, width = image.shape[:2]
     low, high = bounds([region.polygon for region in regions])
     scraps = []
@@ -72,7 +73,7 @@ class CopyPaste:
         image: Image,
         regions: Sequence[TextRegion],
         donors: Sequence[Sequence[Scrap]],
-        area: tuple[int, int, int, int],
+        page: Polygon,
         rng: np.random.Generator,
     ) -> tuple[Image, list[TextRegion]]:
         """The view with pasted texts, and its regions with theirs.
@@ -81,12 +82,14 @@ class CopyPaste:
             image: the view, uint8 [H, W, 3]; not changed.
             regions: its texts, ignored ones too.
             donors: scraps by page.
-            area: where the view shows a page, (x0, y0, x1, y1); nothing is pasted outside.
+            page: where the view shows its page, a convex outline float32 [4, 2]; nothing is pasted outside.
             rng: all chance.
         """
         if not donors or rng.random() >= self.prob:
             return image, list(regions)
         image, kept = image.copy(), list(regions)
+        height, width = image.shape[:2]
+        area = np.clip([np.ceil(page.min(axis=0)), np.floor(page.max(axis=0))], 0, (width, height)).astype(int)
         low, high = bounds([region.polygon for region in regions])
         for scrap in donors[int(rng.integers(len(donors)))]:
             scale = scrap.scale * float(np.exp(rng.uniform(*np.log(self.scale))))
@@ -95,12 +98,12 @@ class CopyPaste:
             matrix[:2, 2] -= np.floor(outline.min(axis=0)) - 1
             outline = transform_polygon(scrap.polygon, matrix)
             size = np.ceil(outline.max(axis=0)).astype(int) + 1
-            room = np.array(area[2:]) - area[:2] - size
+            room = area[1] - area[0] - size
             if (room < 0).any() or np.ptp(outline, axis=0).min() < _SMALLEST:
                 continue
-            places = area[:2] + rng.integers(0, room + 1, (_PLACES, 2))
+            places = area[0] + rng.integers(0, room + 1, (_PLACES, 2))
             meets = (places[:, None] < high[None]) & (places[:, None] + size > low[None])
-            free = ~meets.all(axis=2).any(axis=1)
+            free = ~meets.all(axis=2).any(axis=1) & _inside(page, places, size)
             if not free.any():
                 continue
             place = places[int(np.argmax(free))]
@@ -111,12 +114,21 @@ class CopyPaste:
         return image, kept
 
 
-def _turned(scale: float, degrees: float) -> np.ndarray:
+def _inside(page: Polygon, places: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether boxes of one size at some places, [N, 2], lie in a convex outline: bool [N]."""
+    corners = (places[:, None] + size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])).astype(np.float64)
+    edges = np.roll(page, -1, axis=0) - page
+    from_starts = corners[:, :, None] - page
+    side = edges[:, 0] * from_starts[..., 1] - edges[:, 1] * from_starts[..., 0]
+    return np.asarray((side >= -1e-3).all(axis=(1, 2)) | (side <= 1e-3).all(axis=(1, 2)))
+
+
+def _turned(scale: float, degrees: float) -> Matrix:
     sine, cosine = scale * np.sin(np.radians(degrees)), scale * np.cos(np.radians(degrees))
     return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
 
 
-def _paste(image: Image, scrap: Scrap, matrix: np.ndarray, outline: Polygon, place: list[int], size: list[int]) -> None:
+def _paste(image: Image, scrap: Scrap, matrix: Matrix, outline: Polygon, place: list[int], size: list[int]) -> None:
     """Draw what lies inside a scrap's outline into an image, with a soft edge."""
     (x, y), (width, height) = place, size
     seen = warp(scrap.image, matrix, (width, height))

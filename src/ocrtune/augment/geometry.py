@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -58,15 +59,14 @@ class RandomView:
     ) -> tuple[Image, list[TextRegion]]:
         height, width = image.shape[:2]
         matrix, used, kept = self.draw(width, height, regions, rng)
-        return self.render(image, matrix, used), kept
+        return self.framed(warp(image, matrix, used)), kept
 
-    def render(self, image: Image, matrix: Matrix, used: tuple[int, int]) -> Image:
-        """The pixels of a view that `draw` chose, uint8 [h, w, 3]; black where it shows no page."""
-        view = warp(image, matrix, used)
-        right, below = self.size[0] - used[0], self.size[1] - used[1]
-        if right or below:
-            view = np.asarray(cv2.copyMakeBorder(view, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
-        return view
+    def framed(self, view: Image) -> Image:
+        """A view in its full size, uint8 [h, w, 3]: black to the right of and below a smaller piece."""
+        right, below = self.size[0] - view.shape[1], self.size[1] - view.shape[0]
+        if not (right or below):
+            return view
+        return np.asarray(cv2.copyMakeBorder(view, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
     def draw(
         self, width: int, height: int, regions: Sequence[TextRegion], rng: np.random.Generator
@@ -85,10 +85,8 @@ class RandomView:
             (x0, y0), (x1, y1) = _between(low, high, extent, rng)
             factor = min(self.size[0] / (x1 - x0), self.size[1] / (y1 - y0), _MAX_ENLARGEMENT)
             matrix = np.diag([factor, factor, 1.0]) @ _shifted(matrix, (x0, y0))
-            used = (
-                max(1, min(self.size[0], int((x1 - x0) * factor))),
-                max(1, min(self.size[1], int((y1 - y0) * factor))),
-            )
+            columns, rows = math.ceil((x1 - x0) * factor), math.ceil((y1 - y0) * factor)
+            used = min(self.size[0], columns), min(self.size[1], rows)
         else:
             offset = self._place(low, high, extent, rng)
             matrix = _shifted(matrix, _on_whole_pixels(matrix, offset))
@@ -297,7 +295,6 @@ def moved_regions(regions: Sequence[TextRegion], matrix: Matrix, size: tuple[int
         ignore = region.ignore
         if cut[index] and not ignore:
             shape = shapely.Polygon(polygon)
-            seen = shape.intersection(window).area if shape.is_valid else 0.0
-            ignore = seen < (1 - _MAX_CUT) * shape.area
+            ignore = not shape.is_valid or shape.intersection(window).area < (1 - _MAX_CUT) * shape.area
         kept.append(replace(region, polygon=polygon, ignore=ignore))
     return kept

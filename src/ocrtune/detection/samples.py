@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ocrtune.augment import Compose, Transform
 from ocrtune.augment.copypaste import CopyPaste, Scrap, cut_scraps
-from ocrtune.augment.geometry import Matrix, RandomView, transform_polygon
+from ocrtune.augment.geometry import RandomView, transform_polygon, warp
 from ocrtune.augment.occlusion import Occlusion
 from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNoise, Jpeg, MotionBlur, Shadow
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.detection.loss import TargetBatch
 from ocrtune.detection.targets import Targets, make_targets
-from ocrtune.page import Image, Page, TextRegion, bounds
+from ocrtune.page import Image, Page, TextRegion, whole_image
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
 _DONORS = 32  # pages whose texts are pasted into others in an epoch
@@ -66,10 +66,11 @@ class PageAugmentation:
         """
         height, width = image.shape[:2]
         matrix, used, seen = self.look.draw(width, height, regions, rng)
-        view = self.look.render(image, matrix, used)
+        view = warp(image, matrix, used)
         if self.paste is not None:
-            view, seen = self.paste(view, seen, donors, _page_area(width, height, matrix, used), rng)
-        return self.change(view, seen, rng)
+            page = transform_polygon(whole_image(width, height), matrix)
+            view, seen = self.paste(view, seen, donors, page, rng)
+        return self.change(self.look.framed(view), seen, rng)
 
 
 def augmentation(config: AugmentConfig, preprocess: DetectionPreprocess, view_size: int) -> PageAugmentation:
@@ -95,15 +96,6 @@ def augmentation(config: AugmentConfig, preprocess: DetectionPreprocess, view_si
     changes += [Jpeg(prob=config.jpeg)] if config.jpeg else []
     changes += [Occlusion()] if config.occlusion else []
     return PageAugmentation(look, paste, Compose(changes))
-
-
-def _page_area(width: int, height: int, matrix: Matrix, used: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The box (x0, y0, x1, y1) of a view that shows the page."""
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    low, high = bounds([transform_polygon(corners, matrix)])
-    x0, y0 = np.clip(np.ceil(low[0]), 0, used).astype(int).tolist()
-    x1, y1 = np.clip(np.floor(high[0]), 0, used).astype(int).tolist()
-    return x0, y0, x1, y1
 
 
 @dataclass(frozen=True)
