@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterable, Sequence
@@ -187,14 +188,22 @@ def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> P
 
 def signed_area(polygon: Polygon) -> float:
     """Area in square pixels by the shoelace formula; positive when clockwise on screen (y down)."""
-    x, y = polygon[:, 0].astype(np.float64), polygon[:, 1].astype(np.float64)
-    return float(0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    points = polygon.tolist()  # plain numbers: an outline is too short for NumPy to pay
+    return 0.5 * sum(ax * by - bx * ay for (ax, ay), (bx, by) in zip(points, [*points[1:], *points[:1]], strict=True))
 
 
 def perimeter(polygon: Polygon) -> float:
     """Length of the closed outline in pixels."""
-    points = polygon.astype(np.float64)
-    return float(np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1).sum())
+    points = polygon.tolist()
+    return sum(math.dist(a, b) for a, b in zip(points, [*points[1:], *points[:1]], strict=True))
+
+
+def bounds(polygons: Sequence[Polygon]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Smallest and largest x and y of each of some outlines, float32 [len, 2] each."""
+    if not polygons:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    points, starts = np.concatenate(polygons), np.cumsum([0, *map(len, polygons[:-1])])
+    return np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
 
 
 def clockwise_from_top_left(polygon: Polygon) -> Polygon:

@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocrtune.augment import Compose
+from ocrtune.augment import Compose, Transform
 from ocrtune.augment.geometry import RandomView
 from ocrtune.augment.occlusion import Occlusion
-from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNoise
+from ocrtune.augment.photometric import (
+    ColourJitter,
+    GaussianBlur,
+    GaussianNoise,
+    Jpeg,
+    MotionBlur,
+    Shadow,
+    add_noise,
+    motion_blur,
+)
 from ocrtune.page import Image, TextRegion
 from support.pages import rectangle
 
@@ -75,8 +84,8 @@ def test_cut_texts_do_not_count_and_whole_ones_do() -> None:
             assert region.ignore == (visible < 0.95)
 
 
-@pytest.mark.parametrize("transform", [ColourJitter(), GaussianBlur(), GaussianNoise()])
-def test_photometric_changes_pixels_only(transform: ColourJitter | GaussianBlur | GaussianNoise) -> None:
+@pytest.mark.parametrize("transform", [ColourJitter(), GaussianBlur(), GaussianNoise(), MotionBlur(), Jpeg(), Shadow()])
+def test_photometric_changes_pixels_only(transform: Transform) -> None:
     image, regions = page_of_blocks()
     before = image.copy()
     changed = False
@@ -102,3 +111,37 @@ def test_occluded_texts_do_not_count() -> None:
             assert not (untouched and region.ignore)
             hidden += region.ignore
     assert hidden
+
+
+def test_noise_is_normal() -> None:
+    grey = np.full((400, 500, 3), 128, np.uint8)
+    for sigma in (1.0, 6.0, 14.0):
+        noise = add_noise(grey, sigma, np.random.default_rng(1)).astype(float) - 128 + 0.5  # rounded down
+        assert abs(noise.mean()) < 0.03 * sigma
+        assert noise.std() == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.01)
+        inside = [(np.abs(noise) <= k * sigma).mean() for k in (1, 2, 3)]
+        assert inside == pytest.approx([0.683, 0.954, 0.997], abs=0.25 / sigma + 0.01)
+        assert abs(np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]) < 0.01
+
+
+def test_motion_blurs_along_one_direction() -> None:
+    point = np.zeros((41, 41, 3), np.uint8)
+    point[20, 20] = 255
+    spread = motion_blur(point, 9, 0.0)[..., 0]
+    assert (spread > 0).sum(axis=1).tolist() == [0] * 20 + [9] + [0] * 20
+    upright = motion_blur(point, 9, np.pi / 2)[..., 0]
+    assert np.array_equal(upright, spread.T)
+
+
+def test_shadows_only_darken_and_leave_some_light() -> None:
+    grey = np.full((90, 160, 3), 200, np.uint8)
+    for seed in range(20):
+        seen = Shadow(prob=1.0)(grey, [], np.random.default_rng(seed))[0]
+        assert seen.max() <= 200
+        assert seen.min() >= 200 * 0.4 - 1
+
+
+def test_compression_is_lossy() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    rough, fine = (Jpeg((q, q + 1), prob=1.0)(noise, [], np.random.default_rng(0))[0] for q in (20, 95))
+    assert np.abs(rough - noise.astype(int)).mean() > np.abs(fine - noise.astype(int)).mean() > 0

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocrtune.augment.photometric import ColourJitter
+from ocrtune.augment import photometric
+from ocrtune.augment.photometric import motion_blur
 from ocrtune.page import Image
 
 MIN_SIDE = 12
@@ -130,14 +131,37 @@ def move_points(image: Image, source: npt.NDArray[np.float64], target: npt.NDArr
 
 @dataclass(frozen=True)
 class Rotation(_Sometimes):
-    """A turn by up to ``degrees`` either way; the border is repeated into the corners."""
+    """A turn by up to ``degrees`` either way; the border is repeated into the corners.
+
+    Long lines turn less (but by 2 degrees at least): their ends move by no more than a quarter of the height, so that
+    no letter is lost.
+    """
 
     degrees: float = 2.0
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
         height, width = image.shape[:2]
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-self.degrees, self.degrees)), 1.0)
+        most = min(self.degrees, max(2.0, float(np.degrees(np.arctan(0.5 * height / width)))))
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-most, most)), 1.0)
         return np.asarray(cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+@dataclass(frozen=True)
+class Perspective(_Sometimes):
+    """Seen at an angle: each corner moves inwards by up to ``reach`` of the line's height; the border is repeated."""
+
+    reach: float = 0.25
+
+    def _changed(self, image: Image, rng: np.random.Generator) -> Image:
+        height, width = image.shape[:2]
+        if min(height, width) < MIN_SIDE:
+            return image
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) - np.float32(0.5)
+        inwards = rng.uniform(0, self.reach * min(height, width), (4, 2)) * [[1, 1], [-1, 1], [-1, -1], [1, -1]]
+        matrix = cv2.getPerspectiveTransform(corners, (corners + inwards).astype(np.float32))
+        return np.asarray(
+            cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
 
 
 @dataclass(frozen=True)
@@ -148,13 +172,15 @@ class Blur(_Sometimes):
         height = image.shape[0]
         if rng.random() < 0.5:
             return np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.2, 0.03 * height + 0.4))), np.uint8)
-        length = int(rng.integers(2, max(3, height // 8)))
-        kernel = np.zeros((length, length), np.float32)
-        angle = rng.uniform(0, np.pi)
-        reach = (length - 1) / 2
-        ends = [(round(reach + d * np.cos(angle) * reach), round(reach + d * np.sin(angle) * reach)) for d in (-1, 1)]
-        cv2.line(kernel, ends[0], ends[1], 1.0)
-        return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), np.uint8)
+        return motion_blur(image, int(rng.integers(2, max(3, height // 8))), rng.uniform(0, np.pi))
+
+
+@dataclass(frozen=True)
+class MotionBlur(_Sometimes):
+    """Moved while the shutter was open, by up to a sixth of the line's height."""
+
+    def _changed(self, image: Image, rng: np.random.Generator) -> Image:
+        return motion_blur(image, int(rng.integers(2, max(4, image.shape[0] // 6 + 1))), rng.uniform(0, np.pi))
 
 
 @dataclass(frozen=True)
@@ -188,8 +214,7 @@ class Jpeg(_Sometimes):
     """Compressed anew, with visible loss."""
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))])[1]
-        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return photometric.Jpeg(prob=1.0)(image, [], rng)[0]
 
 
 @dataclass(frozen=True)
@@ -205,7 +230,15 @@ class Colour(_Sometimes):
     """Contrast, brightness, gamma and channel balance (see `ocrtune.augment.photometric.ColourJitter`)."""
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        return ColourJitter(prob=1.0)(image, [], rng)[0]
+        return photometric.ColourJitter(prob=1.0)(image, [], rng)[0]
+
+
+@dataclass(frozen=True)
+class Shadow(_Sometimes):
+    """A shadow over one side or across (see `ocrtune.augment.photometric.Shadow`)."""
+
+    def _changed(self, image: Image, rng: np.random.Generator) -> Image:
+        return photometric.Shadow(prob=1.0)(image, [], rng)[0]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ocrtune.config.presets import preset_keys
 from ocrtune.config.schema import CONFIGS, TrainConfig
 from ocrtune.errors import ConfigError, nearest
 
@@ -54,7 +55,12 @@ def load_config(path: Path | None, overrides: Iterable[str] = ()) -> Loaded:
         key, value = _split(override)
         _put(values, key, value, override)
         origins[key] = "command line"
-    return Loaded(build_config(values, origins), origins)
+    config = build_config(values, origins)
+    augment = values.get("augment")
+    if isinstance(augment, dict) and "preset" in augment:
+        for key in preset_keys(config.task, augment["preset"]):
+            origins.setdefault(f"augment.{key}", f"preset {augment['preset']}")
+    return Loaded(config, origins)
 
 
 def build_config(values: Mapping[str, Any], origins: Mapping[str, str] | None = None) -> TrainConfig:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ocrtune.config.presets import LINES, PAGES, Preset, with_preset
+
 Auto = Literal["auto"]
 
 
@@ -118,15 +120,35 @@ class LossSpec(Section):
 class AugmentConfig(Section):
     """What happens to a page before it is trained on."""
 
+    preset: Preset = Field("none", description="scenario that sets keys of this section which are not given")
     scale: tuple[float, float] = Field((0.85, 1.18), description="range of a random factor on the page's size")
     stretch: float = Field(1.0, ge=1, description="largest factor on the width alone, either way")
     rotate: float = Field(3.0, ge=0, le=180, description="largest angle in degrees, either way")
     rotate_prob: float = Field(0.3, ge=0, le=1, description="share of views that are rotated")
     flip_prob: float = Field(0.0, ge=0, le=1, description="share of mirrored views; mirrored text is no text")
+    perspective: float = Field(
+        0.0, ge=0, le=0.3, description="how far a page's corner moves inwards at most, as a share of its sides"
+    )
+    perspective_prob: float = Field(0.5, ge=0, le=1, description="share of views that are seen in perspective")
+    crop: Literal["window", "between"] = Field(
+        "window",
+        description="window: of the view's size, where it cuts the fewest texts; between: a piece whose borders touch "
+        "no text, scaled into the view (PaddleOCR)",
+    )
+    copy_paste: float = Field(0.0, ge=0, le=1, description="share of views that get texts of another page")
+    paste_rotate: float = Field(10.0, ge=0, le=180, description="largest angle of such a text, either way")
     colour: bool = Field(True, description="contrast, brightness, gamma, channel balance")
     blur: bool = Field(True, description="Gaussian blur on some views")
     noise: bool = Field(True, description="Gaussian noise on some views")
     occlusion: bool = Field(True, description="patches over some views")
+    motion_blur: float = Field(0.0, ge=0, le=1, description="share of views blurred by motion")
+    jpeg: float = Field(0.0, ge=0, le=1, description="share of views compressed anew")
+    shadow: float = Field(0.0, ge=0, le=1, description="share of views with a shadow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        return with_preset(values, PAGES)
 
     @field_validator("scale")
     @classmethod
@@ -270,13 +292,17 @@ class TextConfig(Section):
 class LineAugmentConfig(Section):
     """What happens to a line before it is trained on."""
 
+    preset: Preset = Field("none", description="scenario that sets keys of this section which are not given")
     jitter: float = Field(0.04, ge=0, le=0.5, description="shift of a label's corners, as a share of the line's height")
     grow: tuple[float, float] = Field((-0.02, 0.14), description="range of growth of a label, as a share of the height")
     stretch: float = Field(1.15, ge=1, description="largest factor on the width alone, either way")
     tia: float = Field(0.3, ge=0, le=1, description="share of lines that are bent (TIA)")
     rotate: float = Field(2.0, ge=0, le=20, description="largest angle in degrees, either way")
+    perspective: float = Field(0.0, ge=0, le=1, description="share of lines seen in perspective")
     colour: bool = Field(True, description="contrast, brightness, gamma, channel balance")
+    shadow: float = Field(0.0, ge=0, le=1, description="share of lines with a shadow")
     blur: float = Field(0.15, ge=0, le=1, description="share of lines that are blurred, by defocus or motion")
+    motion_blur: float = Field(0.0, ge=0, le=1, description="share of lines further blurred by motion")
     noise: float = Field(0.15, ge=0, le=1, description="share of lines with noise")
     small: float = Field(0.15, ge=0, le=1, description="share of lines seen through a coarser grid")
     jpeg: float = Field(0.1, ge=0, le=1, description="share of lines compressed anew")
@@ -284,6 +310,11 @@ class LineAugmentConfig(Section):
     rand_augment: int = Field(
         0, ge=0, le=9, description="RandAugment: magnitude of two further random changes; 0: none"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        return with_preset(values, LINES)
 
 
 class RecognitionAugmentConfig(LineAugmentConfig):

@@ -47,6 +47,23 @@ def draw_texts(image: Image, regions: Sequence[TextRegion]) -> Image:
     return np.ascontiguousarray(np.hstack([draw_regions(image, regions), beside]))
 
 
+def tinted(image: Image, share: npt.NDArray[np.float32], colour: Colour) -> Image:
+    """An image with a colour over it, half as strong as ``share``, float32 [H, W] from 0 to 1, says."""
+    weight = (0.5 * share)[..., None]
+    return np.rint(image * (1 - weight) + np.array(colour, np.float32) * weight).astype(np.uint8)
+
+
+def captioned(image: Image, text: str, scale: int = 2) -> Image:
+    """A line enlarged, with a text on white below it, uint8 [H, W, 3] BGR."""
+    large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    size = 22
+    width = max(large.shape[1], int(_font(size).getlength(text)) + 4)
+    strip = PIL.Image.new("RGB", (width, size + 10), "white")
+    PIL.ImageDraw.Draw(strip).text((2, 2), text, fill=(20, 20, 20), font=_font(size))
+    beside = np.full((large.shape[0], width - large.shape[1], 3), 255, np.uint8)
+    return np.ascontiguousarray(np.vstack([np.hstack([large, beside]), np.asarray(strip)[..., ::-1]]))
+
+
 def _write_into(
     draw: PIL.ImageDraw.ImageDraw, text: str, low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
 ) -> None:

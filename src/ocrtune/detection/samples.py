@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,17 @@ import torch
 from torch import Tensor
 
 from ocrtune.augment import Compose, Transform
-from ocrtune.augment.geometry import RandomView
+from ocrtune.augment.copypaste import CopyPaste, Scrap, cut_scraps
+from ocrtune.augment.geometry import RandomView, transform_polygon, warp
 from ocrtune.augment.occlusion import Occlusion
-from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNoise
+from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNoise, Jpeg, MotionBlur, Shadow
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.detection.loss import TargetBatch
 from ocrtune.detection.targets import Targets, make_targets
-from ocrtune.page import Image, Page, TextRegion
+from ocrtune.page import Image, Page, TextRegion, whole_image
 from ocrtune.runtime.preprocess import DetectionPreprocess
+
+_DONORS = 32  # pages whose texts are pasted into others in an epoch
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,67 @@ class PageScale:
         return self.preprocess.input_size(width, height)[0] / width
 
 
-def augmentation(config: AugmentConfig, preprocess: DetectionPreprocess, view_size: int) -> Transform:
-    """The transform from a page to a square view of ``view_size`` pixels."""
-    transforms: list[Transform] = [
-        RandomView(
-            (view_size, view_size),
-            PageScale(preprocess),
-            scale=config.scale,
-            stretch=(1 / config.stretch, config.stretch),
-            rotate=config.rotate,
-            rotate_prob=config.rotate_prob,
-            flip_prob=config.flip_prob,
-        )
-    ]
-    transforms += [ColourJitter()] if config.colour else []
-    transforms += [GaussianBlur()] if config.blur else []
-    transforms += [GaussianNoise()] if config.noise else []
-    transforms += [Occlusion()] if config.occlusion else []
-    return Compose(transforms)
+@dataclass(frozen=True)
+class PageAugmentation:
+    """From a page to a view of it.
+
+    Attributes:
+        look: chooses and renders the view.
+        paste: adds texts of other pages; None: never.
+        change: what then happens to the view's pixels.
+    """
+
+    look: RandomView
+    paste: CopyPaste | None
+    change: Transform
+
+    def __call__(
+        self,
+        image: Image,
+        regions: Sequence[TextRegion],
+        rng: np.random.Generator,
+        donors: Sequence[Sequence[Scrap]] = (),
+    ) -> tuple[Image, list[TextRegion]]:
+        """The view, uint8 [h, w, 3] BGR, and its texts.
+
+        Args:
+            image: the page, uint8 [H, W, 3] BGR.
+            regions: its texts.
+            rng: all chance.
+            donors: texts of other pages, by page.
+        """
+        height, width = image.shape[:2]
+        matrix, used, seen = self.look.draw(width, height, regions, rng)
+        view = warp(image, matrix, used)
+        if self.paste is not None:
+            page = transform_polygon(whole_image(width, height), matrix)
+            view, seen = self.paste(view, seen, donors, page, rng)
+        return self.change(self.look.framed(view), seen, rng)
+
+
+def augmentation(config: AugmentConfig, preprocess: DetectionPreprocess, view_size: int) -> PageAugmentation:
+    """From a page to a square view of ``view_size`` pixels."""
+    look = RandomView(
+        (view_size, view_size),
+        PageScale(preprocess),
+        scale=config.scale,
+        stretch=(1 / config.stretch, config.stretch),
+        rotate=config.rotate,
+        rotate_prob=config.rotate_prob,
+        flip_prob=config.flip_prob,
+        perspective=config.perspective,
+        perspective_prob=config.perspective_prob,
+        crop=config.crop,
+    )
+    paste = CopyPaste(config.scale, config.paste_rotate, config.copy_paste) if config.copy_paste else None
+    changes: list[Transform] = [Shadow(prob=config.shadow)] if config.shadow else []
+    changes += [ColourJitter()] if config.colour else []
+    changes += [GaussianBlur()] if config.blur else []
+    changes += [MotionBlur(prob=config.motion_blur)] if config.motion_blur else []
+    changes += [GaussianNoise()] if config.noise else []
+    changes += [Jpeg(prob=config.jpeg)] if config.jpeg else []
+    changes += [Occlusion()] if config.occlusion else []
+    return PageAugmentation(look, paste, Compose(changes))
 
 
 @dataclass(frozen=True)
@@ -86,14 +133,14 @@ class DetectionSamples:
 
     Attributes:
         pages: labelled pages.
-        transform: from page to view.
+        augment: from page to view.
         spec: how targets are drawn.
         with_threshold: whether the loss needs threshold maps.
         seed: of everything random.
     """
 
     pages: Sequence[Page]
-    transform: Transform
+    augment: PageAugmentation
     spec: TargetSpec
     with_threshold: bool
     seed: int
@@ -111,7 +158,25 @@ class DetectionSamples:
             ImageError: the page's image is missing or damaged.
         """
         page = self.pages[index]
-        return self.transform(page.load(), page.regions, np.random.default_rng([self.seed, epoch, index]))
+        donors = () if self.augment.paste is None else [s for i, s in self._donors(epoch).items() if i != index]
+        return self.augment(page.load(), page.regions, np.random.default_rng([self.seed, epoch, index]), donors)
+
+    def _donors(self, epoch: int) -> dict[int, list[Scrap]]:
+        """Texts of some pages, by the page's index; the same for all samples of an epoch, so that they are cut once."""
+        if epoch not in self._scraps:
+            rng = np.random.default_rng([self.seed, epoch, len(self.pages)])
+            self._scraps.clear()
+            self._scraps[epoch] = {}
+            for index in rng.permutation(len(self.pages))[:_DONORS].tolist():
+                page = self.pages[index]
+                image = page.load()
+                scale = self.augment.look.base_scale(image.shape[1], image.shape[0])
+                self._scraps[epoch][index] = cut_scraps(image, page.regions, scale, rng)
+        return self._scraps[epoch]
+
+    @cached_property
+    def _scraps(self) -> dict[int, dict[int, list[Scrap]]]:
+        return {}
 
     def sample(self, epoch: int, index: int) -> Sample:
         """The same with targets."""

@@ -7,6 +7,7 @@ pixel and draws coverage, because whole pixels make maps too fat for small texts
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pyclipper
 
 from ocrtune.config.schema import TargetSpec
-from ocrtune.page import Polygon, perimeter, signed_area
+from ocrtune.page import Polygon, bounds, perimeter, signed_area
 
 Map: TypeAlias = npt.NDArray[np.float32]
 """float32 [H, W]."""
@@ -65,29 +66,42 @@ def make_targets(
     """
     ratio = spec.ratio(epoch)
     shrink_map, shrink_mask, masked = _shrink_maps(polygons, ignored, size, ratio, spec)
-    if spec.gap_weight > 0:
-        shrink_mask *= 1 + spec.gap_weight * (_gaps(polygons, size) & (shrink_map < 0.5))
+    gaps = _gaps(polygons, size) if spec.gap_weight > 0 else None
+    if gaps is not None:
+        at = gaps[shrink_map.reshape(-1)[gaps] < 0.5]
+        shrink_mask.reshape(-1)[at] *= 1 + spec.gap_weight
     if with_threshold:
         return Targets(shrink_map, shrink_mask, *_threshold_maps(polygons, ignored, size, ratio, spec)), masked
     empty = np.zeros((0, 0), np.float32)
     return Targets(shrink_map, shrink_mask, empty, empty), masked
 
 
-def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Where at least two texts overlap, each lengthened at both ends by 0.6 of its height: bool [H, W].
+def _gaps(polygons: Sequence[Polygon], size: tuple[int, int]) -> npt.NDArray[np.int64] | None:
+    """Where at least two texts overlap, each lengthened at both ends by 0.6 of its height; None: nowhere.
 
     Merged neighbours of one line are what a good base still gets wrong, and their gaps are a thousandth of the page.
+
+    Returns:
+        indices of pixels in a map [H, W] that is laid out row by row.
     """
     width, height = size
+    if len(polygons) < 2:
+        return None
+    outlines = [_lengthened(polygon) for polygon in polygons]
+    low, high = bounds(outlines)
+    limit = (width - 1, height - 1)
+    low, high = (np.clip(edge, 0, limit).astype(int) for edge in (np.floor(low), np.ceil(high)))
+    meets = ((low[:, None] <= high[None]) & (low[None] <= high[:, None])).all(axis=2)
+    crowded = np.flatnonzero(meets.sum(axis=1) > 1)
+    if not len(crowded):
+        return None
     covered = np.zeros((height, width), np.uint16)
-    for polygon in polygons:
-        outline = _lengthened(polygon)
-        low = np.clip(np.floor(outline.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
-        high = np.clip(np.ceil(outline.max(axis=0)), 0, (width - 1, height - 1)).astype(int)
-        window = np.zeros((high[1] - low[1] + 1, high[0] - low[0] + 1), np.uint8)
-        cv2.fillPoly(window, [np.round(outline - low).astype(np.int32)], 1)
-        covered[low[1] : high[1] + 1, low[0] : high[0] + 1] += window
-    return covered >= 2
+    for index in crowded.tolist():
+        (x0, y0), (x1, y1) = low[index].tolist(), high[index].tolist()
+        window = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
+        cv2.fillPoly(window, [np.rint(outlines[index] - low[index]).astype(np.int32)], 1)
+        covered[y0 : y1 + 1, x0 : x1 + 1] += window
+    return np.flatnonzero(covered >= 2)
 
 
 def _lengthened(polygon: Polygon) -> Polygon:
@@ -96,9 +110,10 @@ def _lengthened(polygon: Polygon) -> Polygon:
         centre, (a, b), angle = cv2.minAreaRect(polygon)
         margin = 2 * _GAP_REACH * min(a, b)
         return np.asarray(cv2.boxPoints((centre, (a + margin, b + margin), angle)), np.float32)
-    top, left = polygon[1] - polygon[0], polygon[3] - polygon[0]
-    step = top / max(float(np.hypot(*top)), 1e-6) * _GAP_REACH * float(np.hypot(*left))
-    return np.asarray(polygon + np.stack([-step, step, step, -step]), np.float32)
+    (ax, ay), (bx, by), _, (dx, dy) = polygon.tolist()
+    reach = _GAP_REACH * math.hypot(dx - ax, dy - ay) / max(math.hypot(bx - ax, by - ay), 1e-6)
+    x, y = (bx - ax) * reach, (by - ay) * reach
+    return polygon + np.array([(-x, -y), (x, y), (x, y), (-x, -y)], np.float32)
 
 
 def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.NDArray[np.float64]]:
@@ -126,11 +141,11 @@ def _shrink_maps(
     mask = np.ones((height, width), np.float32)
     canvas = _Coverage(size) if spec.drawing == "subpixel" else None
     masked = []
+    corner = np.array((width - 1, height - 1), np.float32)
     for outline, ignore in zip(polygons, ignored, strict=True):
-        polygon = np.clip(outline, 0, (width - 1, height - 1))
-        extent = np.ptp(polygon, axis=0).min()
+        polygon = np.minimum(np.maximum(outline, np.float32(0)), corner)
         kernels = []
-        if not ignore and abs(signed_area(polygon)) >= 1 and extent >= spec.min_text_size:
+        if not ignore and abs(signed_area(polygon)) >= 1 and np.ptp(polygon, axis=0).min() >= spec.min_text_size:
             kernels = shrink(polygon, ratio, subpixel=canvas is not None)
         masked.append(not kernels)
         if not kernels:
@@ -147,12 +162,15 @@ def _threshold_maps(
     polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], ratio: float, spec: TargetSpec
 ) -> tuple[Map, Map]:
     width, height = size
-    closeness = np.zeros((height, width), np.float32)
+    reach = spec.threshold_max - spec.threshold_min
+    threshold = np.full((height, width), spec.threshold_min, np.float32)
     mask = np.zeros((height, width), np.float32)
     subpixel = spec.drawing == "subpixel"
     for polygon, ignore in zip(polygons, ignored, strict=True):
+        if ignore:
+            continue
         area, length = abs(signed_area(polygon)), perimeter(polygon)
-        if ignore or area == 0:
+        if area == 0:
             continue
         distance = area * (1 - ratio**2) / length
         grown = _offset(polygon, distance, subpixel)
@@ -168,29 +186,89 @@ def _threshold_maps(
         left, right = min(max(x0, 0), width - 1), min(max(x1, 0), width - 1)
         top, bottom = min(max(y0, 0), height - 1), min(max(y1, 0), height - 1)
         if subpixel:
-            gaps = _distance_to_outline(polygon, left, top, right, bottom)
-        else:
-            gaps = _official_distance_to_outline(polygon, x0, y0, x1, y1)
-            gaps = gaps[top - y0 : bottom - y0 + 1, left - x0 : right - x0 + 1]
-        window = closeness[top : bottom + 1, left : right + 1]
+            _draw_closeness(threshold, polygon, distance, (left, top, right, bottom), spec)
+            continue
+        gaps = _official_distance_to_outline(polygon, x0, y0, x1, y1)
+        gaps = gaps[top - y0 : bottom - y0 + 1, left - x0 : right - x0 + 1]
+        window = threshold[top : bottom + 1, left : right + 1]
         if gaps.shape == window.shape:
-            np.fmax(window, (1 - np.minimum(gaps / distance, 1)).astype(np.float32), out=window)
-    return closeness * (spec.threshold_max - spec.threshold_min) + spec.threshold_min, mask
+            closeness = (1 - np.minimum(gaps / distance, 1)).astype(np.float32)
+            np.fmax(window, closeness * reach + spec.threshold_min, out=window)
+    return threshold, mask
 
 
-def _distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
-    """Distance in pixels from each whole pixel of a window to the nearest edge of an outline, float64 [h, w]."""
-    xs, ys = np.arange(x0, x1 + 1, dtype=np.float64)[None, :], np.arange(y0, y1 + 1, dtype=np.float64)[:, None]
-    nearest = np.full((y1 - y0 + 1, x1 - x0 + 1), np.inf)
-    points = polygon.astype(np.float64)
-    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, axis=0), strict=True):
-        dx, dy = bx - ax, by - ay
-        squared = dx * dx + dy * dy
-        if squared > 0:
-            along = np.clip(((xs - ax) * dx + (ys - ay) * dy) / squared, 0, 1)
-            gap_x, gap_y = xs - ax - along * dx, ys - ay - along * dy
-            np.minimum(nearest, gap_x * gap_x + gap_y * gap_y, out=nearest)
-    return np.sqrt(nearest)
+def _draw_closeness(
+    threshold: Map, polygon: Polygon, distance: float, box: tuple[int, int, int, int], spec: TargetSpec
+) -> None:
+    """Raise a threshold map along an outline: from max on it down to min at ``distance`` pixels.
+
+    Edge by edge, each in the part of ``box`` (x0, y0, x1, y1; inclusive) that it can reach: the nearest edge gives the
+    highest value. A rectangle is drawn in one go.
+    """
+    slope = (spec.threshold_min - spec.threshold_max) / distance
+    points = polygon.tolist()
+    if _is_rectangle(points):
+        _raise(threshold, box, _distance_to_rectangle(points, box), slope, spec.threshold_max)
+        return
+    for (ax, ay), (bx, by) in zip(points, [*points[1:], *points[:1]], strict=True):
+        length = math.hypot(bx - ax, by - ay)
+        if length == 0:
+            continue
+        x0, x1 = max(box[0], math.floor(min(ax, bx) - distance)), min(box[2], math.ceil(max(ax, bx) + distance))
+        y0, y1 = max(box[1], math.floor(min(ay, by) - distance)), min(box[3], math.ceil(max(ay, by) + distance))
+        if x0 > x1 or y0 > y1:
+            continue
+        ex, ey = (bx - ax) / length, (by - ay) / length
+        x = np.arange(x0 - ax, x1 - ax + 0.5, dtype=np.float32)[None]
+        y = np.arange(y0 - ay, y1 - ay + 0.5, dtype=np.float32)[:, None]
+        along = x * ex + y * ey
+        beyond = along - np.minimum(np.maximum(along, np.float32(0)), np.float32(length))
+        aside = y * ex - x * ey
+        gaps = beyond * beyond
+        gaps += aside * aside
+        np.sqrt(gaps, out=gaps)
+        _raise(threshold, (x0, y0, x1, y1), gaps, slope, spec.threshold_max)
+
+
+def _raise(threshold: Map, box: tuple[int, int, int, int], gaps: Map, slope: float, highest: float) -> None:
+    """Raise a window of a map to ``highest + slope * gaps`` where that is more; ``gaps`` is used up."""
+    x0, y0, x1, y1 = box
+    gaps *= slope
+    gaps += highest
+    window = threshold[y0 : y1 + 1, x0 : x1 + 1]
+    np.maximum(window, gaps, out=window)
+
+
+def _is_rectangle(points: list[list[float]]) -> bool:
+    """Whether four corners are those of a rectangle, turned or not, to a thousandth of a pixel."""
+    if len(points) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    middles = math.hypot(ax + cx - bx - dx, ay + cy - by - dy)
+    diagonals = math.hypot(cx - ax, cy - ay) - math.hypot(dx - bx, dy - by)
+    return middles < 2e-3 and abs(diagonals) < 1e-3
+
+
+def _distance_to_rectangle(points: list[list[float]], box: tuple[int, int, int, int]) -> Map:
+    """Distance in pixels from each whole pixel of a box (inclusive) to the nearest edge of a rectangle, float32 [h, w]."""
+    (ax, ay), (bx, by), (cx, cy), _ = points
+    width, height = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
+    if width < height:  # the longer side gives the direction
+        ax, ay, bx, by, width, height = bx, by, cx, cy, height, width
+    ex, ey = (bx - ax) / max(width, 1e-6), (by - ay) / max(width, 1e-6)
+    middle_x, middle_y = (points[0][0] + points[2][0]) / 2, (points[0][1] + points[2][1]) / 2
+    x = np.arange(box[0] - middle_x, box[2] - middle_x + 0.5, dtype=np.float32)[None]
+    y = np.arange(box[1] - middle_y, box[3] - middle_y + 0.5, dtype=np.float32)[:, None]
+    # an upright rectangle needs rows and columns only
+    along = x * ex + y * ey if ex and ey else (x * ex if ex else y * ey)
+    aside = y * ex - x * ey if ex and ey else (y * ex if ex else x * ey)
+    along, aside = np.abs(along) - np.float32(width / 2), np.abs(aside) - np.float32(height / 2)
+    inner = np.minimum(np.maximum(along, aside), np.float32(0))
+    along, aside = np.maximum(along, np.float32(0)), np.maximum(aside, np.float32(0))
+    outer = along * along + aside * aside
+    np.sqrt(outer, out=outer)
+    outer -= inner
+    return outer
 
 
 def _official_distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
@@ -229,14 +307,27 @@ class _Coverage:
     def __init__(self, size: tuple[int, int]) -> None:
         width, height = size
         self._canvas = np.zeros((height * _SUPERSAMPLING, width * _SUPERSAMPLING), np.uint8)
+        self._drawn: list[tuple[int, int, int, int]] = []
 
     def draw(self, outlines: Sequence[npt.NDArray[np.float64]]) -> None:
         # pixel centres are at whole coordinates, so pixel x covers x - 0.5 .. x + 0.5
         shift = 4
         points = [((o + 0.5) * _SUPERSAMPLING - 0.5) * 2**shift for o in outlines]
-        cv2.fillPoly(self._canvas, [np.round(p).astype(np.int32) for p in points], 255, shift=shift)
+        cv2.fillPoly(self._canvas, [np.rint(p).astype(np.int32) for p in points], 255, shift=shift)
+        height, width = self._canvas.shape
+        for outline in outlines:
+            (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+            x0, x1 = max(0, math.floor(left) - 1), min(width // _SUPERSAMPLING, math.ceil(right) + 2)
+            y0, y1 = max(0, math.floor(top) - 1), min(height // _SUPERSAMPLING, math.ceil(bottom) + 2)
+            if x0 < x1 and y0 < y1:
+                self._drawn.append((x0, y0, x1, y1))
 
     def average(self) -> Map:
+        """The covered share of each pixel; only the boxes that were drawn in are looked at."""
         height, width = self._canvas.shape
-        size = (width // _SUPERSAMPLING, height // _SUPERSAMPLING)
-        return np.asarray(cv2.resize(self._canvas, size, interpolation=cv2.INTER_AREA) / np.float32(255), np.float32)
+        coverage = np.zeros((height // _SUPERSAMPLING, width // _SUPERSAMPLING), np.float32)
+        for x0, y0, x1, y1 in self._drawn:
+            fine = self._canvas[y0 * _SUPERSAMPLING : y1 * _SUPERSAMPLING, x0 * _SUPERSAMPLING : x1 * _SUPERSAMPLING]
+            mean = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+            np.divide(mean, np.float32(255), out=coverage[y0:y1, x0:x1])
+        return coverage

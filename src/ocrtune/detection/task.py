@@ -103,7 +103,7 @@ class DetectionTask:
         self._wants_threshold = config.loss.beta > 0 or config.loss.gamma > 0
         self.samples = DetectionSamples(
             pages=list(train),
-            transform=augmentation(config.augment, self.preprocess, config.input.view_size),
+            augment=augmentation(config.augment, self.preprocess, config.input.view_size),
             spec=spec,
             with_threshold=self._wants_threshold,
             seed=config.trainer.seed,

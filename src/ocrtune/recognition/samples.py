@@ -20,9 +20,12 @@ from ocrtune.augment.lines import (
     Invert,
     Jpeg,
     LineTransform,
+    MotionBlur,
     Noise,
+    Perspective,
     RandAugment,
     Rotation,
+    Shadow,
     Tia,
 )
 from ocrtune.config.schema import LineAugmentConfig, RecognitionAugmentConfig
@@ -84,9 +87,12 @@ def augmentation(config: LineAugmentConfig) -> LineTransform:
     chain: list[LineTransform] = [
         Tia(config.tia),
         Rotation(0.5 if config.rotate else 0.0, config.rotate),
+        Perspective(config.perspective),
         Coarse(config.small),
         Blur(config.blur),
+        MotionBlur(config.motion_blur),
         Colour(0.6 if config.colour else 0.0),
+        Shadow(config.shadow),
         Noise(config.noise),
         Jpeg(config.jpeg),
         Invert(config.invert),
