@@ -21,7 +21,10 @@ def command(
     json: Json = False,
 ) -> None:
     """Write the labels in another format; images stay where they are."""
+    from dataclasses import replace
+
     from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.data.store import build_store
     from ocrtune.errors import UsageError
 
     output = Output(json)
@@ -29,7 +32,10 @@ def command(
     if out.exists():
         raise UsageError("something is already there", where=out, hint="name another place with --out")
     pages = read_dataset(dataset)
-    write_dataset(pages, format, out)
+    if format == "lmdb":
+        build_store(pages, out, str(replace(dataset, path=dataset.path.absolute())))  # the store remembers it, for repair
+    else:
+        write_dataset(pages, format, out)
     output.say(f"written: {format}:{out} ({len(pages)} pages)")
     output.result({"path": f"{format}:{out}", "pages": len(pages)})
     output.next(f"ocrtune data check {format}:{out}")

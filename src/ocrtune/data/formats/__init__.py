@@ -22,7 +22,7 @@ class Format(Protocol):
         """Whether the path looks like this format."""
         ...
 
-    def read(self, path: Path, report: Callable[[DataError], None]) -> list[Page]:
+    def read(self, path: Path, report: Callable[[DataError], None]) -> Iterable[Page]:
         """All pages; every fault of a label file goes to ``report`` and reading goes on without the faulty part."""
         ...
 
@@ -107,7 +107,7 @@ def read_dataset(
         UsageError: the format is unknown.
     """
     dataset = parse_dataset_path(spec) if isinstance(spec, str) else spec
-    pages = FORMATS[dataset.format].read(dataset.path, report or _raise)
+    pages = list(FORMATS[dataset.format].read(dataset.path, report or _raise))
     if required and not pages:
         raise DataError(
             "there is no labelled page", where=dataset, expected="at least one image with labels", hint="check the path"
