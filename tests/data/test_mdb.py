@@ -29,7 +29,9 @@ def write(folder: Path, content: dict[bytes, bytes], deleted: Sequence[bytes] = 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    keys=st.lists(st.binary(min_size=1, max_size=60), unique=True, max_size=300), seed=st.integers(0, 99), data=st.data()
+    keys=st.lists(st.binary(min_size=1, max_size=60), unique=True, max_size=300),
+    seed=st.integers(0, 99),
+    data=st.data(),
 )
 def test_reads_what_the_library_wrote(
     tmp_path_factory: pytest.TempPathFactory, keys: list[bytes], seed: int, data: st.DataObject

@@ -145,7 +145,9 @@ def read_header(file: MdbFile) -> StoreHeader:
     count, header = file.get(COUNT), file.get(HEADER)
     if count is None or not count.isdigit():
         raise DataError(
-            "the store does not say how many samples it has", where=file.path.parent, expected=f"the key {COUNT.decode()}"
+            "the store does not say how many samples it has",
+            where=file.path.parent,
+            expected=f"the key {COUNT.decode()}",
         )
     if header is None:
         return StoreHeader("lines", None, int(count), foreign=True)

@@ -33,7 +33,9 @@ def command(
         raise UsageError("something is already there", where=out, hint="name another place with --out")
     pages = read_dataset(dataset)
     if format == "lmdb":
-        build_store(pages, out, str(replace(dataset, path=dataset.path.absolute())))  # the store remembers it, for repair
+        build_store(
+            pages, out, str(replace(dataset, path=dataset.path.absolute()))
+        )  # the store remembers it, for repair
     else:
         write_dataset(pages, format, out)
     output.say(f"written: {format}:{out} ({len(pages)} pages)")
