@@ -58,7 +58,7 @@ def test_a_flipped_byte_anywhere_ends_in_the_right_value_or_an_error(tmp_path: P
     whole = path.read_bytes()
     rng = random.Random(1)
     # heads and the pages of the tree, whose every byte counts, and others
-    places = [*range(0, 200), *range(4096, 4296), *(rng.randrange(8192, len(whole)) for _ in range(300))]
+    places = [*range(200), *range(4096, 4296), *(rng.randrange(8192, len(whole)) for _ in range(300))]
     places += [page + offset for page in range(8192, len(whole), 4096) for offset in (0, 8, 10, 12, 14, 16, 18)]
     wrong = 0
     for place in places:
@@ -73,37 +73,38 @@ def test_a_flipped_byte_anywhere_ends_in_the_right_value_or_an_error(tmp_path: P
         for key in content:
             try:
                 wrong += file.get(key) != content[key]
-            except DataError as error:
-                assert "damaged" in error.what
+            except DataError:
                 wrong += 1
     assert wrong > 100, "the damage was real"
 
 
-@pytest.mark.parametrize("size", [0, 1, 15, 100, 4095, 4096, 5000, 8192, 12288, 100_000])
+@pytest.mark.parametrize("size", [152, 4095, 4096, 5000, 8192, 12288, 100_000])
 def test_a_file_that_was_cut_off(tmp_path: Path, size: int) -> None:
     content = numbered(100)
     path = write(tmp_path, content)
     whole = path.stat().st_size
     path.write_bytes(path.read_bytes()[:size])
-    try:
-        file = MdbFile(path)
-    except DataError as error:
-        assert "cannot be opened" in error.what
-        assert error.hint
-        return
+    file = MdbFile(path)
     assert file.missing_bytes == (whole if size > 4096 else 8192) - size, "below, only the first head is left"
-    found = 0
-    for key, value in content.items():
-        try:
-            found += file.get(key) == value
-        except DataError as error:
-            assert "behind the end" in error.what
-    assert found < len(content)
+    assert sum(value_or_none(file, key) == value for key, value in content.items()) < len(content)
+
+
+def value_or_none(file: MdbFile, key: bytes) -> bytes | None:
+    try:
+        return file.get(key)
+    except DataError:
+        return None
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         MdbFile(tmp_path / "data.mdb")
+    head = write(tmp_path, {}).read_bytes()
+    for size in (0, 1, 15, 100):
+        (tmp_path / "data.mdb").write_bytes(head[:size])
+        with pytest.raises(DataError, match="cannot be opened") as caught:
+            MdbFile(tmp_path / "data.mdb")
+        assert caught.value.hint
     (tmp_path / "data.mdb").write_bytes(b"\0" * 100_000)
     with pytest.raises(DataError, match="no LMDB file"):
         MdbFile(tmp_path / "data.mdb")

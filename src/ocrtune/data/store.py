@@ -8,9 +8,9 @@ Entry N, counted from 1, has the keys
     sha256-%09d   JSON: checksums of the others, by the name of their key
     label-%09d    only for the image of one line: its text
 
-beside ``num-samples`` and ``store`` (JSON: version, kind, data set, count; and its checksum). A store of lines is therefore also one that other tools
-read: the deep-text-recognition benchmark's layout (Baek et al. 2019), PaddleOCR's LMDBDataSet. Their stores, which have
-``image`` and ``label`` alone, are read as well.
+beside ``num-samples`` and ``store`` (JSON: version, kind, data set, count; and its checksum). A store of lines is
+therefore also one that other tools read: the deep-text-recognition benchmark's layout (Baek et al. 2019), PaddleOCR's
+LMDBDataSet. Their stores, which have ``image`` and ``label`` alone, are read as well.
 """
 
 from __future__ import annotations
