@@ -314,16 +314,41 @@ def writing(path: Path) -> Iterator[StoreWriter]:
 
 def page_record(page: Page, size: tuple[int, int]) -> bytes:
     """Name, size and regions of a page as JSON; numbers are exact."""
-    regions = []
-    for region in page.regions:
+    return _json({"name": page.name, "width": size[0], "height": size[1], "regions": as_records(page.regions)})
+
+
+def as_records(regions: Iterable[TextRegion]) -> list[dict[str, Any]]:
+    """Regions as plain values for JSON; numbers are exact, and label files have absolute paths."""
+    records = []
+    for region in regions:
         entry: dict[str, Any] = {"polygon": [[float(x), float(y)] for x, y in region.polygon], "text": region.text}
         entry |= {"ignore": True} if region.ignore else {}
         for field in ("score", "text_score", "angle"):
             if (value := getattr(region, field)) is not None:
                 entry[field] = value
         entry |= {"source": absolute(region.source)} if region.source else {}
-        regions.append(entry)
-    return _json({"name": page.name, "width": size[0], "height": size[1], "regions": regions})
+        records.append(entry)
+    return records
+
+
+def from_records(records: Iterable[Any]) -> list[TextRegion]:
+    """What `as_records` made plain.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: a record is something else.
+    """
+    return [
+        TextRegion(
+            as_polygon(entry["polygon"]),
+            entry["text"],
+            entry.get("ignore", False),
+            entry.get("score"),
+            entry.get("text_score"),
+            entry.get("angle"),
+            entry.get("source"),
+        )
+        for entry in records
+    ]
 
 
 def stored_page(record: bytes, store: Path, number: int) -> Page:
@@ -334,18 +359,7 @@ def stored_page(record: bytes, store: Path, number: int) -> Page:
     """
     try:
         content = json.loads(record)
-        regions = [
-            TextRegion(
-                as_polygon(entry["polygon"]),
-                entry["text"],
-                entry.get("ignore", False),
-                entry.get("score"),
-                entry.get("text_score"),
-                entry.get("angle"),
-                entry.get("source"),
-            )
-            for entry in content["regions"]
-        ]
+        regions = from_records(content["regions"])
         image = StoreImage(store, number, (int(content["width"]), int(content["height"])))
         return Page(image, regions, str(content["name"]), source=image.name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

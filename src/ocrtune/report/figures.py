@@ -84,7 +84,7 @@ def figure_axes(rows: int, columns: int) -> tuple[Figure, Sequence[Any]]:
 
     figure = Figure(figsize=(4.6 * columns + 0.6, 3.4 * rows), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False).ravel()
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def png(figure: Figure) -> bytes:

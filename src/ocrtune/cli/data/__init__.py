@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from ocrtune.cli.data import check, convert, crop, repair, show, split, stats, verify
+from ocrtune.cli.data import check, convert, crop, preannotate, repair, show, split, stats, verify
 
 NAME = "data"
 app = typer.Typer(
     help="Labelled data: check, look at, split and convert it.", no_args_is_help=True, rich_markup_mode=None
 )
-for module in (check, stats, split, convert, crop, verify, repair, show):
+for module in (check, stats, split, convert, crop, verify, repair, preannotate, show):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
