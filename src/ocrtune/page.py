@@ -32,6 +32,11 @@ class StoredImage(Protocol):
         """What identifies it in messages."""
         ...
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of what `load` gives."""
+        ...
+
     def load(self) -> Image:
         """The decoded image, uint8 [H, W, 3] BGR.
 
@@ -41,6 +46,8 @@ class StoredImage(Protocol):
         ...
 
 
+FULL_IMAGE = 0.95
+"""Share of an image's sides that a region has to cover to be the image of one line."""
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
@@ -98,7 +105,7 @@ class Page:
             raise DataError(
                 "this page has no image file of its own",
                 where=self.name or None,
-                hint="'ocrtune data crop' writes lines out of a store as files",
+                hint="name a store's own label format for the output: --format lmdb",
             )
         return self.image
 
@@ -111,6 +118,18 @@ class Page:
         if isinstance(self.image, Path):
             return read_image(self.image)
         return self.image if isinstance(self.image, np.ndarray) else self.image.load()
+
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels after EXIF rotation; of a file, only the header is read.
+
+        Raises:
+            ImageError: the file is missing or no image.
+        """
+        if isinstance(self.image, Path):
+            return image_size(self.image)
+        if isinstance(self.image, np.ndarray):
+            return self.image.shape[1], self.image.shape[0]
+        return self.image.size
 
     def with_regions(self, regions: Iterable[TextRegion]) -> Page:
         """The same image with other regions."""
@@ -179,6 +198,12 @@ def _png_exif(file: BinaryIO) -> PIL.Image.Exif:
 def whole_image(width: int, height: int) -> Polygon:
     """The outline of an image that is one text line, float32 [4, 2]."""
     return as_polygon([(0, 0), (width, 0), (width, height), (0, height)])
+
+
+def covers(region: TextRegion, size: tuple[int, int]) -> bool:
+    """Whether a region takes an image's whole width and height, but for `FULL_IMAGE`."""
+    extent = region.polygon.max(axis=0) - region.polygon.min(axis=0)
+    return bool((extent >= (FULL_IMAGE * size[0], FULL_IMAGE * size[1])).all())
 
 
 def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> Polygon:

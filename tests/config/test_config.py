@@ -66,7 +66,7 @@ def test_names_of_other_systems(tmp_path: Path) -> None:
             "data: {train_lmdb: a, val_lmdb: b}\ntrainer: {amp_enabled: false, gradient_accumulate_steps: 4}\n",
         )
     ).config
-    assert (config.data.train, config.data.val) == ("a", "b")
+    assert (config.data.train, config.data.val) == ("lmdb:a", "lmdb:b")
     assert config.trainer.accumulate == 4
     assert config.trainer.precision == "fp32"
 

@@ -30,6 +30,13 @@ def _renamed(values: Any, aliases: dict[str, str]) -> Any:
     return renamed
 
 
+def _as_store(value: Any) -> Any:
+    """A path, or several, as a data set in an LMDB store."""
+    if isinstance(value, list):
+        return [_as_store(entry) for entry in value]
+    return f"lmdb:{value.removeprefix('lmdb:')}" if isinstance(value, str) else value
+
+
 class ModelConfig(Section):
     """Which network, and from which weights it starts."""
 
@@ -62,6 +69,9 @@ class DataConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _aliases(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            stores = {key: _as_store(values[key]) for key in ("train_lmdb", "val_lmdb") if key in values}
+            values = {**values, **stores}
         return _renamed(values, {"train_lmdb": "train", "val_lmdb": "val"})
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import PIL.Image
 
+from ocrtune.data.store import StoreImage, encoded_image
 from ocrtune.errors import ImageError
 from ocrtune.page import Image, Page
 
@@ -29,10 +32,7 @@ def fingerprint(pages: Sequence[Page]) -> str:
     """
     digest = hashlib.sha256()
     for page in pages:
-        try:
-            content = page.image.read_bytes() if isinstance(page.image, Path) else page.load().tobytes()
-        except OSError as error:
-            raise ImageError(f"the image file cannot be read: {error.strerror}", where=page.path) from error
+        content = page.load().tobytes() if isinstance(page.image, np.ndarray) else encoded_image(page)
         digest.update(hashlib.sha256(content).digest())
         for region in page.regions:
             digest.update(np.ascontiguousarray(region.polygon).tobytes())
@@ -49,19 +49,28 @@ def read_whole_image(page: Page) -> Image:
         ImageError: the file is missing, no image, or cut off.
     """
     image = page.load()
-    if not isinstance(page.image, Path):
-        return image
-    path = page.image
+    if isinstance(page.image, Path):
+        ensure_complete(page.image, page.image)
+    elif isinstance(page.image, StoreImage):
+        ensure_complete(io.BytesIO(page.image.encoded()), page.image.name)
+    return image
+
+
+def ensure_complete(file: Path | BinaryIO, where: object) -> None:
+    """Make sure that an image file, by its path or opened, is not cut off.
+
+    Raises:
+        ImageError: it is.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path) as file:
-                file.draft(file.mode, (1, 1))  # a smaller decode still reads a JPEG to its end
-                file.load()
+            with PIL.Image.open(file) as image:
+                image.draft(image.mode, (1, 1))  # a smaller decode still reads a JPEG to its end
+                image.load()
     except PIL.Image.DecompressionBombError:
         pass  # large, but OpenCV has decoded it
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
-            f"the image file is damaged: {error}", where=path, hint="copy the file again from its source"
+            f"the image file is damaged: {error}", where=where, hint="copy the file again from its source"
         ) from error
-    return image

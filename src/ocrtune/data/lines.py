@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ocrtune.data.store import encoded_image
 from ocrtune.errors import DataError
 from ocrtune.files import write_whole
 from ocrtune.page import Image, Page, Polygon, TextRegion
@@ -118,17 +119,17 @@ def as_lines(
 
 
 def on_disk(pages: Sequence[Page], folder: Path) -> list[Page]:
-    """Pages whose images are files: images of a store are written out, others stay where they are.
+    """Pages whose images are files: images of a store are written out, byte for byte, others stay where they are.
 
     Raises:
         ImageError: an image is missing or damaged.
         DataError: a file cannot be written.
     """
-    return [as_file(page, folder / f"{number:06d}.png") for number, page in enumerate(pages)]
+    return [as_file(page, folder / f"{number:06d}") for number, page in enumerate(pages)]
 
 
-def as_file(page: Page, path: Path) -> Page:
-    """A page whose image is a file: this one, written where the image is in a store, or the one that it is already.
+def as_file(page: Page, stem: Path) -> Page:
+    """A page whose image is a file: the one that it is already, or ``stem`` with the suffix of the image's encoding.
 
     Raises:
         ImageError: the image is missing or damaged.
@@ -136,8 +137,16 @@ def as_file(page: Page, path: Path) -> Page:
     """
     if isinstance(page.image, Path):
         return page
-    _write_png(path, page.load())
+    data = encoded_image(page)
+    path = stem.with_name(stem.name + _suffix(data))
+    _write(path, data)
     return replace(page, image=path)
+
+
+def _suffix(data: bytes) -> str:
+    """The suffix that belongs to an image file's content."""
+    starts = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"RIFF": ".webp", b"II": ".tif", b"MM": ".tif"}
+    return next((suffix for start, suffix in starts.items() if data.startswith(start)), ".png")
 
 
 def spread_sample(pages: Sequence[Page], most: int) -> list[Page]:
@@ -148,7 +157,11 @@ def spread_sample(pages: Sequence[Page], most: int) -> list[Page]:
 
 
 def _write_png(path: Path, image: Image) -> None:
+    _write(path, bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]))
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
-        write_whole(path, bytes(cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]))
+        write_whole(path, data)
     except OSError as error:
-        raise DataError(f"the line cannot be written: {error.strerror}", where=path) from error
+        raise DataError(f"the image cannot be written: {error.strerror}", where=path) from error

@@ -78,13 +78,13 @@ def jpeg(image: Image) -> bytes:
 
 
 def figure_axes(rows: int, columns: int) -> tuple[Figure, Sequence[Any]]:
-    """An empty figure without a display, and its axes."""
+    """An empty figure without a display, and its axes, row by row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6 * columns + 0.6, 3.4 * rows), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)[0]
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def png(figure: Figure) -> bytes:

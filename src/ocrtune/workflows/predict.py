@@ -96,6 +96,11 @@ class PdfPage:
     def name(self) -> str:
         return f"{self.file}#{self.index + 1}"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.load().shape[:2]
+        return width, height
+
     def load(self) -> Image:
         """Render at `PDF_DPI`, uint8 [H, W, 3] BGR.
 

@@ -53,10 +53,10 @@ def command(
 
         def pages() -> Iterator[Page]:
             for number, page in enumerate(stream_dataset(dataset, skip if skip_faulty else None)):
-                yield page if format == "lmdb" else as_file(page, images / f"{number:09d}.png")
+                yield page if format == "lmdb" else as_file(page, images / f"{number:09d}")
                 each()
 
-        written = write_dataset(pages(), format, out)
+        written = write_dataset(pages(), format, out, source=dataset)
     for message in written.messages():
         output.warn(f"{format} cannot say everything: {message}")
     if faults:

@@ -206,7 +206,9 @@ def read_dataset(
     return list(stream_dataset(spec, report, required=required, as_written=as_written))
 
 
-def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path, *, replace: bool = False) -> Written:
+def write_dataset(
+    pages: Iterable[Page], dataset_format: str, path: Path, *, replace: bool = False, source: DatasetPath | None = None
+) -> Written:
     """Write pages in a format, as they come; the file or folder is there at the end completely, or not at all.
 
     Args:
@@ -214,6 +216,7 @@ def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path, *, rep
         dataset_format: key of `FORMATS`.
         path: a folder for `FOLDER_FORMATS`, else a file. Label files may go into a folder that is there.
         replace: whether a file that is there may be replaced.
+        source: what the pages were read from; a store remembers it, to be repaired from.
 
     Raises:
         UsageError: the format is unknown.
@@ -226,7 +229,11 @@ def write_dataset(pages: Iterable[Page], dataset_format: str, path: Path, *, rep
     written = Written()
     module = FORMATS[dataset_format]
     try:
-        module.write(counted(_numbered(pages, written), module.CANNOT, written.lost), path)
+        passing = counted(_numbered(pages, written), module.CANNOT, written.lost)
+        if module is lmdb and source is not None:
+            lmdb.write(passing, path, f"{source.format}:{source.path.absolute()}")
+        else:
+            module.write(passing, path)
     except FileExistsError as error:
         raise DataError(str(error), where=path, hint="choose another name") from error
     except OSError as error:

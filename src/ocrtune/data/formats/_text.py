@@ -6,14 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from ocrtune.errors import DataError
-from ocrtune.page import Page, Polygon, TextRegion, image_size
+from ocrtune.page import Page, Polygon, TextRegion, covers
 
 IGNORE_TEXTS = frozenset({"###", "*"})
-FULL_IMAGE = 0.95
-"""Share of an image's sides that a region has to cover to be the image of one line."""
 _BRIEF = 120  # characters
 Report = Callable[[DataError], None]
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
@@ -87,14 +83,4 @@ def number(value: float) -> str:
 
 def is_line(page: Page) -> bool:
     """Whether a page is the cut image of one line: a single region that covers it."""
-    if len(page.regions) != 1:
-        return False
-    if isinstance(page.image, Path):
-        width, height = image_size(page.image)
-    elif isinstance(page.image, np.ndarray):
-        height, width = page.image.shape[:2]
-    else:
-        return True  # stores of images hold lines
-    polygon = page.regions[0].polygon
-    extent = polygon.max(axis=0) - polygon.min(axis=0)
-    return bool((extent >= (FULL_IMAGE * width, FULL_IMAGE * height)).all())
+    return len(page.regions) == 1 and covers(page.regions[0], page.size())
