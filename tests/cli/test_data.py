@@ -56,6 +56,9 @@ def test_split_by_groups_out_of_a_store(tmp_path: Path) -> None:
     stores = shown(*split, "--out", tmp_path / "stores")
     assert len({page.name[:4] for page in read_dataset(str(stores["val"]["path"]))}) == 1  # type: ignore[index]
     fails(2, *split, "--out", tmp_path / "stores", says="overwrite")
+    ocrtune("data", "convert", tmp_path / "store", "--format", "icdar", "--out", tmp_path / "files")
+    written = read_dataset(f"icdar:{tmp_path / 'files'}")
+    assert [page.path.read_bytes() for page in written] == [page.path.read_bytes() for page in pages]
     fails(2, "data", "split", f"lmdb:{tmp_path / 'store'}", "--group", "x(", "--out", tmp_path / "x", says="expression")
 
 

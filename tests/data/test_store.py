@@ -54,7 +54,7 @@ def same(mine: Page, theirs: Page) -> None:
 def damage(store: Path, key: str, at: int = 0) -> None:
     """Flip a bit of a value, where it lies in the file."""
     with lmdb.open(str(store), readonly=True, lock=False) as environment, environment.begin() as transaction:
-        value = bytes(transaction.get(key.encode()))
+        value = dict(transaction.cursor())[key.encode()]
     flipped = value[:at] + bytes([value[at] ^ 4]) + value[at + 1 :]
     data = (store / "data.mdb").read_bytes()
     assert value in data

@@ -20,10 +20,11 @@ def command(
     out: Annotated[Path, typer.Option(help="File (icdar: folder) to write.")],
     json: Json = False,
 ) -> None:
-    """Write the labels in another format; images stay where they are."""
+    """Write the labels in another format; images stay where they are, those of a store are written out beside the labels."""
     from dataclasses import replace
 
     from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.data.lines import on_disk
     from ocrtune.data.store import build_store
     from ocrtune.errors import UsageError
 
@@ -37,7 +38,7 @@ def command(
             pages, out, str(replace(dataset, path=dataset.path.absolute()))
         )  # the store remembers it, for repair
     else:
-        write_dataset(pages, format, out)
+        write_dataset(on_disk(pages, out.with_name(f"{out.stem}_images")), format, out)
     output.say(f"written: {format}:{out} ({len(pages)} pages)")
     output.result({"path": f"{format}:{out}", "pages": len(pages)})
     output.next(f"ocrtune data check {format}:{out}")
