@@ -72,7 +72,7 @@ def test_pages_survive_exactly(store: Path, source: str) -> None:
     for mine, theirs in zip(pages, stored, strict=True):
         same(mine, theirs)
     assert fingerprint(pages) == fingerprint(stored), "a model's record says that these are the same data"
-    assert [path.name for path in store.iterdir()] == ["data.mdb"]
+    assert {path.name for path in store.iterdir()} == {"data.mdb", "store.json"}
     assert b"\x80\x04" not in b"".join(p for _, p in entries(store) if not p.startswith(b"\x89PNG")), "no pickle"
 
 
@@ -160,9 +160,21 @@ def test_a_store_that_was_cut_off_is_told_and_rebuilt(store: Path, source: str, 
         read_dataset(str(store))
     assert "ocrtune data repair" in (caught.value.hint or "")
     assert verify_store(store).faults
-    assert not repair_store(store, source).lost
+    assert not repair_store(store).lost
     for mine, theirs in zip(read_dataset(source), read_dataset(str(store)), strict=True):
         same(mine, theirs)
+
+
+def test_a_store_that_forgot_its_source_asks_for_it(store: Path, source: str) -> None:
+    (store / "store.json").unlink()
+    (store / "data.mdb").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be opened") as caught:
+        repair_store(store)
+    assert caught.value.hint == f"ocrtune data repair {store} --source DATA"
+    assert repair_store(store, source).whole
+    assert verify_store(store).intact
+    (store / "data.mdb").write_bytes(b"")
+    assert not repair_store(store).lost, "now it knows"
 
 
 def test_what_cannot_be_rebuilt_is_said_and_the_rest_is_kept(store: Path, tmp_path: Path) -> None:

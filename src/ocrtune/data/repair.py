@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ocrtune.data.formats import read_dataset
+from ocrtune.data.formats import parse_dataset_path, read_dataset
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, Entry, StoreHeader, absolute, digest, header_items, writing
+from ocrtune.data.store import FILE, Entry, StoreHeader, absolute, digest, noted_dataset, writing
 from ocrtune.data.verify import Damage, StoreReport, intact_parts, verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
@@ -65,12 +65,15 @@ def repair_store(
     Raises:
         DataError: the store does not say what it was built from, the source cannot be read, or it is another data set.
     """
+    if source is not None:
+        dataset = parse_dataset_path(source)
+        source = str(replace(dataset, path=dataset.path.absolute()))
     report = verify_store(path, bar)
     header = report.header
     if header is not None and report.intact:
         return Repair(path, header.count)
     if header is None or header.foreign:
-        return _rebuild_whole(path, report, source)
+        return _rebuild_whole(path, report, source or noted_dataset(path))
     file = MdbFile(path / FILE)
     repair = Repair(path, header.count)
     mended: dict[int, Entry] = {}
@@ -89,7 +92,7 @@ def repair_store(
         for number in range(1, header.count + 1):
             entry = mended.get(number) or intact_parts(file, number, damage_of.get(number))
             writer.add(entry.items(number))
-        writer.add(header_items(header))
+        writer.finish(header if source is None else replace(header, dataset=source))
     return repair
 
 
@@ -114,7 +117,7 @@ def _rebuild_whole(path: Path, report: StoreReport, source: str | None) -> Repai
             entry = Entry.of(page)
             lines = lines and entry.label is not None
             writer.add(entry.items(number))
-        writer.add(header_items(StoreHeader("lines" if lines else "pages", source, len(pages))))
+        writer.finish(StoreHeader("lines" if lines else "pages", source, len(pages)))
     return Repair(path, len(pages), rebuilt=report.damaged, whole=True)
 
 

@@ -11,6 +11,9 @@ Entry N, counted from 1, has the keys
 beside ``num-samples`` and ``store`` (JSON: version, kind, data set, count; and its checksum). A store of lines is
 therefore also one that other tools read: the deep-text-recognition benchmark's layout (Baek et al. 2019), PaddleOCR's
 LMDBDataSet. Their stores, which have ``image`` and ``label`` alone, are read as well.
+
+Beside the LMDB file lies ``store.json``, which names the data set once more: nothing but a help for mending a store whose
+own word is lost.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from ocrtune.page import Image, Page, TextRegion, as_polygon, covers, decode_ima
 
 Kind = Literal["pages", "lines"]
 FILE = "data.mdb"
+NOTE = "store.json"
 COUNT = b"num-samples"
 HEADER = b"store"
 CHECKED = ("image", "page", "origin", "label")
@@ -232,22 +236,16 @@ def build_store(pages: Iterable[Page], path: Path, dataset: str | None = None) -
             lines = lines and entry.label is not None
             writer.add(entry.items(count))
         header = StoreHeader("lines" if lines and count else "pages", dataset, count)
-        writer.add(header_items(header))
+        writer.finish(header)
     return header
-
-
-def header_items(header: StoreHeader) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of what a store says about itself."""
-    text = _json({"version": _VERSION, "kind": header.kind, "dataset": header.dataset, "count": header.count})
-    yield HEADER, text + b"\n" + digest(text).encode()
-    yield COUNT, str(header.count).encode()
 
 
 class StoreWriter:
     """Puts values into an LMDB file, some megabytes at a time; the file grows as it has to."""
 
-    def __init__(self, environment: Any) -> None:
+    def __init__(self, environment: Any, folder: Path) -> None:
         self._environment = environment
+        self._folder = folder
         self._batch: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         self._size = _FIRST_SIZE
@@ -259,6 +257,13 @@ class StoreWriter:
             self._bytes += len(value)
         if self._bytes >= _BATCH_BYTES:
             self.flush()
+
+    def finish(self, header: StoreHeader) -> None:
+        """Write what the store says about itself, and all that is waiting."""
+        text = _json({"version": _VERSION, "kind": header.kind, "dataset": header.dataset, "count": header.count})
+        self.add([(HEADER, text + b"\n" + digest(text).encode()), (COUNT, str(header.count).encode())])
+        self.flush()
+        (self._folder / NOTE).write_bytes(text)
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -278,7 +283,7 @@ class StoreWriter:
 
 @contextmanager
 def writing(path: Path) -> Iterator[StoreWriter]:
-    """A new store, which takes its place, or an old store's, at the end and all at once.
+    """A new store, which takes its place, or an old store's, at the end and all at once; the body has to finish it.
 
     Whatever an earlier attempt left that was killed is removed.
 
@@ -293,14 +298,13 @@ def writing(path: Path) -> Iterator[StoreWriter]:
         partial.mkdir(parents=True)
         environment = lmdb.open(str(partial), map_size=_FIRST_SIZE, sync=False, metasync=False)
         try:
-            writer = StoreWriter(environment)
-            yield writer
-            writer.flush()
+            yield StoreWriter(environment, partial)
             environment.sync(True)
         finally:
             environment.close()
         if path.exists():
             os.replace(partial / FILE, path / FILE)
+            os.replace(partial / NOTE, path / NOTE)
         else:
             (partial / "lock.mdb").unlink()
             os.replace(partial, path)
@@ -310,6 +314,15 @@ def writing(path: Path) -> Iterator[StoreWriter]:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def noted_dataset(store: Path) -> str | None:
+    """The data set that ``store.json`` names; None where it does not."""
+    try:
+        dataset = json.loads((store / NOTE).read_bytes())["dataset"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dataset if isinstance(dataset, str) else None
 
 
 def page_record(page: Page, size: tuple[int, int]) -> bytes:
