@@ -173,7 +173,7 @@ def image_size(path: Path | BinaryIO, where: object = None) -> tuple[int, int]:
         with PIL.Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ImageError(f"the image's header cannot be read: {error}", where=where or path) from error
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import random
@@ -12,11 +13,13 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.data.repair import repair_store
-from ocrtune.data.store import StoreImage, build_store
+from ocrtune.data.store import Entry, StoreHeader, StoreImage, build_store, digest, writing
 from ocrtune.data.verify import verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page, TextRegion, as_polygon
@@ -311,3 +314,50 @@ def test_header_that_is_damaged(store: Path) -> None:
     with pytest.raises(DataError, match="says about itself is damaged"):
         read_dataset(str(store))
     assert not verify_store(store).intact
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+REGION = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("polygon", "text", "score", "text_score", "angle", "ignore", "source"), JSON)
+) | st.fixed_dictionaries({"polygon": st.lists(st.lists(JSON, max_size=3), max_size=5), "text": JSON})
+RECORD = JSON | st.fixed_dictionaries(
+    {"name": JSON, "width": JSON, "height": JSON, "regions": JSON | st.lists(REGION, max_size=2)}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    record=RECORD.map(lambda content: json.dumps(content).encode()) | st.binary(max_size=30) | st.just(b"[" * 100_000),
+    sums=st.booleans(),
+    count=st.sampled_from([b"1", b"2", b"999999999999", b"9" * 5000, b"-1", b"", b"\xb2"]),
+    foreign=st.booleans(),
+)
+def test_hostile_content_gives_an_error_or_a_page(
+    tmp_path_factory: pytest.TempPathFactory, record: bytes, sums: bool, count: bytes, foreign: bool
+) -> None:
+    path = tmp_path_factory.mktemp("hostile") / "store"
+    with writing(path) as writer:
+        parts = {"image": b"no image", "page": record, "origin": record, "label": record}
+        entry = Entry(**parts, sha256=json.dumps({k: digest(v) for k, v in parts.items()}).encode() if sums else record)
+        writer.add(entry.items(1))
+        writer.finish(StoreHeader("pages", None, 1))
+        writer.add([(b"num-samples", count)])
+        writer.flush()
+    if foreign:
+        drop(path, "store")
+    faults: list[DataError] = []
+    try:
+        pages = read_dataset(f"lmdb:{path}", faults.append, required=False)
+        for page in pages:
+            assert all(isinstance(r.text, str | None) and len(r.polygon) >= 4 for r in page.regions)
+            with pytest.raises(ImageError):
+                page.load()
+    except DataError:
+        pass
+    verify_store(path)
+    with contextlib.suppress(DataError):
+        repair_store(path)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ocrtune.data.formats import parse_dataset_path, read_dataset
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, Entry, StoreHeader, absolute, digest, noted_dataset, writing
+from ocrtune.data.store import FILE, UNFIT, Entry, StoreHeader, absolute, digest, noted_dataset, writing
 from ocrtune.data.verify import Damage, StoreReport, intact_parts, verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
@@ -127,7 +127,7 @@ def _from_image_file(entry: Entry, damage: Damage) -> Entry | None:
         return None
     try:
         image = Path(json.loads(entry.origin or b"{}")["image"]).read_bytes()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNFIT):
         return None
     if digest(image) != _sums(entry).get("image"):
         return None

@@ -44,7 +44,10 @@ COUNT = b"num-samples"
 HEADER = b"store"
 CHECKED = ("image", "page", "origin", "label")
 """The parts of an entry that have a checksum; ``label`` exists for lines only."""
+UNFIT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What JSON raises that is not what it should be."""
 _VERSION = 1
+_LONGEST_COUNT = 12
 _BATCH_BYTES = 16 << 20
 _FIRST_SIZE = 64 << 20
 
@@ -98,7 +101,7 @@ class StoreImage:
                 raise DataError("the image is not in the store")
             if sums is not None and json.loads(sums).get("image") != digest(data):
                 raise DataError("the image differs from its checksum")
-        except (DataError, ValueError, AttributeError) as error:
+        except (DataError, *UNFIT) as error:
             what = error.what if isinstance(error, DataError) else "the image's checksum is damaged"
             raise ImageError(what, where=self.name, hint=f"ocrtune data repair {self.store}") from error
         return data
@@ -147,11 +150,15 @@ def read_header(file: MdbFile) -> StoreHeader:
         DataError: it does not, or that part is damaged.
     """
     count, header = file.get(COUNT), file.get(HEADER)
-    if count is None or not count.isdigit():
+    if count is None or not count.isdigit() or len(count) > _LONGEST_COUNT:
         raise DataError(
             "the store does not say how many samples it has",
             where=file.path.parent,
             expected=f"the key {COUNT.decode()}",
+        )
+    if int(count) > file.entries:
+        raise DataError(
+            f"the store says that it has {int(count)} samples, but has only {file.entries} keys", where=file.path.parent
         )
     if header is None:
         return StoreHeader("lines", None, int(count), foreign=True)
@@ -168,7 +175,7 @@ def read_header(file: MdbFile) -> StoreHeader:
                 hint="update ocrtune",
             )
         return StoreHeader(content["kind"], content["dataset"], int(count))
-    except (ValueError, KeyError, TypeError) as error:
+    except UNFIT as error:
         raise DataError("what the store says about itself is damaged", where=file.path.parent) from error
 
 
@@ -320,7 +327,7 @@ def noted_dataset(store: Path) -> str | None:
     """The data set that ``store.json`` names; None where it does not."""
     try:
         dataset = json.loads((store / NOTE).read_bytes())["dataset"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNFIT):
         return None
     return dataset if isinstance(dataset, str) else None
 
@@ -348,20 +355,18 @@ def from_records(records: Iterable[Any]) -> list[TextRegion]:
     """What `as_records` made plain.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: a record is something else.
+        ValueError, KeyError, TypeError, AttributeError, OverflowError: a record is something else.
     """
-    return [
-        TextRegion(
-            as_polygon(entry["polygon"]),
-            entry["text"],
-            entry.get("ignore", False),
-            entry.get("score"),
-            entry.get("text_score"),
-            entry.get("angle"),
-            entry.get("source"),
-        )
-        for entry in records
-    ]
+    regions = []
+    for entry in records:
+        polygon, text = as_polygon(entry["polygon"]), entry["text"]
+        numbers = [entry.get(field) for field in ("score", "text_score", "angle")]
+        if len(polygon) < 4 or not isinstance(text, str | None):
+            raise ValueError("no outline, or no text")
+        score, text_score, angle = (None if number is None else float(number) for number in numbers)
+        source = None if entry.get("source") is None else str(entry["source"])
+        regions.append(TextRegion(polygon, text, bool(entry.get("ignore")), score, text_score, angle, source))
+    return regions
 
 
 def stored_page(record: bytes, store: Path, number: int) -> Page:
@@ -375,7 +380,7 @@ def stored_page(record: bytes, store: Path, number: int) -> Page:
         regions = from_records(content["regions"])
         image = StoreImage(store, number, (int(content["width"]), int(content["height"])))
         return Page(image, regions, str(content["name"]), source=image.name)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNFIT as error:
         raise DataError(
             "the labels are damaged", where=f"{store}:{number}", hint=f"ocrtune data repair {store}"
         ) from error
