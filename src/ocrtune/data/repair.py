@@ -150,11 +150,11 @@ def _from_dataset(
         return
     number_of_damaged = {damage.number for damage in damaged}
     intact = [
-        _origin(intact_parts(file, number, None))
+        _origin(file.get(b"origin-%09d" % number))
         for number in range(1, header.count + 1)
         if number not in number_of_damaged
     ]
-    intact += [_origin(entry) for entry in mended.values()]
+    intact += [_origin(entry.origin) for entry in mended.values()]
     candidates = _not_stored(read_dataset(spec, lambda fault: None), intact)
     pairs = _paired([(damage, intact_parts(file, damage.number, damage)) for damage in wanted], candidates)
     for damage in wanted:
@@ -206,7 +206,7 @@ def _paired(wanted: Sequence[tuple[Damage, Entry]], candidates: list[Page]) -> d
     pairs: dict[int, Page] = {}
     unknown = []
     for damage, entry in wanted:
-        name, source = _origin(entry)
+        name, source = _origin(entry.origin)
         same = [page for page in candidates if page.name == (name or damage.name)]
         same = [page for page in same if absolute(page.source) == source] or same
         if same:
@@ -233,10 +233,10 @@ def _image_digest(page: Page) -> str | None:
         return None
 
 
-def _origin(entry: Entry) -> tuple[str, str | None]:
+def _origin(value: bytes | None) -> tuple[str, str | None]:
     """Name and label line of an entry; an empty name where they are lost."""
-    content = json.loads(entry.origin) if entry.origin else {}
-    return content.get("name", ""), content.get("source")
+    content = json.loads(value) if value else {}
+    return (content.get("name", ""), content.get("source")) if isinstance(content, dict) else ("", None)
 
 
 def _sums(entry: Entry) -> dict[str, Any]:
