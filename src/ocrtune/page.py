@@ -105,7 +105,7 @@ class Page:
             raise DataError(
                 "this page has no image file of its own",
                 where=self.name or None,
-                hint="name a store's own label format for the output: --format lmdb",
+                hint="'ocrtune data convert' writes the images of a store out as files",
             )
         return self.image
 

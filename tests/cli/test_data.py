@@ -56,6 +56,9 @@ def test_split_by_groups_out_of_a_store(tmp_path: Path) -> None:
     stores = shown(*split, "--out", tmp_path / "stores")
     assert len({page.name[:4] for page in read_dataset(str(stores["val"]["path"]))}) == 1  # type: ignore[index]
     fails(2, *split, "--out", tmp_path / "stores", says="overwrite")
+    ocrtune("data", "convert", tmp_path / "store", "--format", "icdar", "--out", tmp_path / "files")
+    written = read_dataset(f"icdar:{tmp_path / 'files'}")
+    assert [page.path.read_bytes() for page in written] == [page.path.read_bytes() for page in pages]
     fails(2, "data", "split", f"lmdb:{tmp_path / 'store'}", "--group", "x(", "--out", tmp_path / "x", says="expression")
 
 
@@ -97,4 +100,6 @@ def test_preannotate_with_a_persons_labels(tmp_path: Path) -> None:
     assert "damaged.png" in project.stdout
     assert (scans / "Cache.cach").read_text(encoding="utf-8").count(f"{scans.name}/") == 3
     assert not (scans / "Label.txt").exists(), "nothing was confirmed by a person"
+    labels = scans / "Label.txt"
+    fails(2, "data", "preannotate", BASE, scans, "--format", "paddle", "--out", labels, says=f"to do: --out {scans}")
     fails(2, "data", "preannotate", "ppocrv4-mobile-rec", scans, "--out", tmp_path / "x.json", says="detector")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import random
@@ -12,11 +13,13 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.data.repair import repair_store
-from ocrtune.data.store import StoreImage, build_store
+from ocrtune.data.store import Entry, StoreHeader, StoreImage, build_store, digest, writing
 from ocrtune.data.verify import verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page, TextRegion, as_polygon
@@ -54,7 +57,7 @@ def same(mine: Page, theirs: Page) -> None:
 def damage(store: Path, key: str, at: int = 0) -> None:
     """Flip a bit of a value, where it lies in the file."""
     with lmdb.open(str(store), readonly=True, lock=False) as environment, environment.begin() as transaction:
-        value = bytes(transaction.get(key.encode()))
+        value = dict(transaction.cursor())[key.encode()]
     flipped = value[:at] + bytes([value[at] ^ 4]) + value[at + 1 :]
     data = (store / "data.mdb").read_bytes()
     assert value in data
@@ -72,7 +75,7 @@ def test_pages_survive_exactly(store: Path, source: str) -> None:
     for mine, theirs in zip(pages, stored, strict=True):
         same(mine, theirs)
     assert fingerprint(pages) == fingerprint(stored), "a model's record says that these are the same data"
-    assert [path.name for path in store.iterdir()] == ["data.mdb"]
+    assert {path.name for path in store.iterdir()} == {"data.mdb", "store.json"}
     assert b"\x80\x04" not in b"".join(p for _, p in entries(store) if not p.startswith(b"\x89PNG")), "no pickle"
 
 
@@ -160,9 +163,21 @@ def test_a_store_that_was_cut_off_is_told_and_rebuilt(store: Path, source: str, 
         read_dataset(str(store))
     assert "ocrtune data repair" in (caught.value.hint or "")
     assert verify_store(store).faults
-    assert not repair_store(store, source).lost
+    assert not repair_store(store).lost
     for mine, theirs in zip(read_dataset(source), read_dataset(str(store)), strict=True):
         same(mine, theirs)
+
+
+def test_a_store_that_forgot_its_source_asks_for_it(store: Path, source: str) -> None:
+    (store / "store.json").unlink()
+    (store / "data.mdb").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be opened") as caught:
+        repair_store(store)
+    assert caught.value.hint == f"ocrtune data repair {store} --source DATA"
+    assert repair_store(store, source).whole
+    assert verify_store(store).intact
+    (store / "data.mdb").write_bytes(b"")
+    assert not repair_store(store).lost, "now it knows"
 
 
 def test_what_cannot_be_rebuilt_is_said_and_the_rest_is_kept(store: Path, tmp_path: Path) -> None:
@@ -299,3 +314,50 @@ def test_header_that_is_damaged(store: Path) -> None:
     with pytest.raises(DataError, match="says about itself is damaged"):
         read_dataset(str(store))
     assert not verify_store(store).intact
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+REGION = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("polygon", "text", "score", "text_score", "angle", "ignore", "source"), JSON)
+) | st.fixed_dictionaries({"polygon": st.lists(st.lists(JSON, max_size=3), max_size=5), "text": JSON})
+RECORD = JSON | st.fixed_dictionaries(
+    {"name": JSON, "width": JSON, "height": JSON, "regions": JSON | st.lists(REGION, max_size=2)}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    record=RECORD.map(lambda content: json.dumps(content).encode()) | st.binary(max_size=30) | st.just(b"[" * 100_000),
+    sums=st.booleans(),
+    count=st.sampled_from([b"1", b"2", b"999999999999", b"9" * 5000, b"-1", b"", b"\xb2"]),
+    foreign=st.booleans(),
+)
+def test_hostile_content_gives_an_error_or_a_page(
+    tmp_path_factory: pytest.TempPathFactory, record: bytes, sums: bool, count: bytes, foreign: bool
+) -> None:
+    path = tmp_path_factory.mktemp("hostile") / "store"
+    with writing(path) as writer:
+        parts = {"image": b"no image", "page": record, "origin": record, "label": record}
+        entry = Entry(**parts, sha256=json.dumps({k: digest(v) for k, v in parts.items()}).encode() if sums else record)
+        writer.add(entry.items(1))
+        writer.finish(StoreHeader("pages", None, 1))
+        writer.add([(b"num-samples", count)])
+        writer.flush()
+    if foreign:
+        drop(path, "store")
+    faults: list[DataError] = []
+    try:
+        pages = read_dataset(f"lmdb:{path}", faults.append, required=False)
+        for page in pages:
+            assert all(isinstance(r.text, str | None) and len(r.polygon) >= 4 for r in page.regions)
+            with pytest.raises(ImageError):
+                page.load()
+    except DataError:
+        pass
+    verify_store(path)
+    with contextlib.suppress(DataError):
+        repair_store(path)

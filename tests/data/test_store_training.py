@@ -49,11 +49,13 @@ def test_detection_samples(sets: tuple[list[Page], list[Page], Path]) -> None:
 
 
 def test_recognition_samples(sets: tuple[list[Page], list[Page], Path]) -> None:
-    made = [line_samples(sets[number], sets[2] / f"run{number}") for number in (0, 1)]
-    cut = [line.page for line in made[0].lines]
-    build_store(cut, sets[2] / "lines", "the cut lines")
-    made.append(line_samples(read_dataset(f"lmdb:{sets[2] / 'lines'}"), sets[2] / "run2"))
-    files, *stores = made
+    pages, stored, folder = sets
+    files = line_samples(pages, folder / "run1")
+    build_store([line.page for line in files.lines], folder / "lines")
+    stores = [
+        line_samples(stored, folder / "run2"),
+        line_samples(read_dataset(f"lmdb:{folder / 'lines'}"), folder / "run3"),
+    ]
     order = files.order(np.random.default_rng(0))
     for store in stores:
         np.testing.assert_array_equal(order, store.order(np.random.default_rng(0)))

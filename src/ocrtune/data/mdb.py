@@ -18,7 +18,6 @@ from pathlib import Path
 
 from ocrtune.errors import DataError
 
-REMEDY = "ocrtune data repair STORE, copy the store again, or rebuild it from its source"
 _HEADER = 16  # bytes before a page's content
 _META = struct.Struct("<II16x48s48sQQ")  # magic, version, free pages' tree, main tree, last page, transaction
 _TREE = struct.Struct("<IHH3QQQ")  # page size in the first tree, flags, depth, counts of pages, entries, root
@@ -54,7 +53,7 @@ class MdbFile:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise DataError(f"the store cannot be opened: {error.strerror}", where=path, hint=REMEDY) from error
+            raise DataError(f"the store cannot be opened: {error.strerror}", where=path, hint=_remedy(path)) from error
         self.size = os.fstat(self._fd).st_size
         self._meta = self._read_meta()
         self._branch: Callable[[int], tuple[list[bytes], list[int]]] = lru_cache(_CACHED_PAGES)(self._parse_branch)
@@ -176,7 +175,7 @@ class MdbFile:
             raise DataError(
                 "the store cannot be opened: its head is damaged, or it is no LMDB file of format 1",
                 where=self.path,
-                hint=REMEDY,
+                hint=_remedy(self.path),
             )
         return max(found, key=lambda meta: meta.transaction)
 
@@ -193,4 +192,8 @@ class MdbFile:
         return _Meta(page_size, depth, entries, root, last_page, transaction)
 
     def _damaged(self, number: int, how: str) -> DataError:
-        return DataError(f"the store is damaged: its page {number} {how}", where=self.path, hint=REMEDY)
+        return DataError(f"the store is damaged: its page {number} {how}", where=self.path, hint=_remedy(self.path))
+
+
+def _remedy(path: Path) -> str:
+    return f"ocrtune data repair {path.parent}, or copy the store again"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ocrtune.data.formats import read_dataset
+from ocrtune.data.formats import parse_dataset_path, read_dataset
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, Entry, StoreHeader, absolute, digest, header_items, writing
+from ocrtune.data.store import FILE, UNFIT, Entry, StoreHeader, absolute, digest, noted_dataset, writing
 from ocrtune.data.verify import Damage, StoreReport, intact_parts, verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
@@ -65,12 +65,15 @@ def repair_store(
     Raises:
         DataError: the store does not say what it was built from, the source cannot be read, or it is another data set.
     """
+    if source is not None:
+        dataset = parse_dataset_path(source)
+        source = str(replace(dataset, path=dataset.path.absolute()))
     report = verify_store(path, bar)
     header = report.header
     if header is not None and report.intact:
         return Repair(path, header.count)
     if header is None or header.foreign:
-        return _rebuild_whole(path, report, source)
+        return _rebuild_whole(path, report, source or noted_dataset(path))
     file = MdbFile(path / FILE)
     repair = Repair(path, header.count)
     mended: dict[int, Entry] = {}
@@ -89,7 +92,7 @@ def repair_store(
         for number in range(1, header.count + 1):
             entry = mended.get(number) or intact_parts(file, number, damage_of.get(number))
             writer.add(entry.items(number))
-        writer.add(header_items(header))
+        writer.finish(header if source is None else replace(header, dataset=source))
     return repair
 
 
@@ -114,7 +117,7 @@ def _rebuild_whole(path: Path, report: StoreReport, source: str | None) -> Repai
             entry = Entry.of(page)
             lines = lines and entry.label is not None
             writer.add(entry.items(number))
-        writer.add(header_items(StoreHeader("lines" if lines else "pages", source, len(pages))))
+        writer.finish(StoreHeader("lines" if lines else "pages", source, len(pages)))
     return Repair(path, len(pages), rebuilt=report.damaged, whole=True)
 
 
@@ -124,7 +127,7 @@ def _from_image_file(entry: Entry, damage: Damage) -> Entry | None:
         return None
     try:
         image = Path(json.loads(entry.origin or b"{}")["image"]).read_bytes()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNFIT):
         return None
     if digest(image) != _sums(entry).get("image"):
         return None
@@ -147,11 +150,11 @@ def _from_dataset(
         return
     number_of_damaged = {damage.number for damage in damaged}
     intact = [
-        _origin(intact_parts(file, number, None))
+        _origin(file.get(b"origin-%09d" % number))
         for number in range(1, header.count + 1)
         if number not in number_of_damaged
     ]
-    intact += [_origin(entry) for entry in mended.values()]
+    intact += [_origin(entry.origin) for entry in mended.values()]
     candidates = _not_stored(read_dataset(spec, lambda fault: None), intact)
     pairs = _paired([(damage, intact_parts(file, damage.number, damage)) for damage in wanted], candidates)
     for damage in wanted:
@@ -203,7 +206,7 @@ def _paired(wanted: Sequence[tuple[Damage, Entry]], candidates: list[Page]) -> d
     pairs: dict[int, Page] = {}
     unknown = []
     for damage, entry in wanted:
-        name, source = _origin(entry)
+        name, source = _origin(entry.origin)
         same = [page for page in candidates if page.name == (name or damage.name)]
         same = [page for page in same if absolute(page.source) == source] or same
         if same:
@@ -230,10 +233,10 @@ def _image_digest(page: Page) -> str | None:
         return None
 
 
-def _origin(entry: Entry) -> tuple[str, str | None]:
+def _origin(value: bytes | None) -> tuple[str, str | None]:
     """Name and label line of an entry; an empty name where they are lost."""
-    content = json.loads(entry.origin) if entry.origin else {}
-    return content.get("name", ""), content.get("source")
+    content = json.loads(value) if value else {}
+    return (content.get("name", ""), content.get("source")) if isinstance(content, dict) else ("", None)
 
 
 def _sums(entry: Entry) -> dict[str, Any]:

@@ -11,6 +11,9 @@ Entry N, counted from 1, has the keys
 beside ``num-samples`` and ``store`` (JSON: version, kind, data set, count; and its checksum). A store of lines is
 therefore also one that other tools read: the deep-text-recognition benchmark's layout (Baek et al. 2019), PaddleOCR's
 LMDBDataSet. Their stores, which have ``image`` and ``label`` alone, are read as well.
+
+Beside the LMDB file lies ``store.json``, which names the data set once more: nothing but a help for mending a store whose
+own word is lost.
 """
 
 from __future__ import annotations
@@ -36,11 +39,15 @@ from ocrtune.page import Image, Page, TextRegion, as_polygon, covers, decode_ima
 
 Kind = Literal["pages", "lines"]
 FILE = "data.mdb"
+NOTE = "store.json"
 COUNT = b"num-samples"
 HEADER = b"store"
 CHECKED = ("image", "page", "origin", "label")
 """The parts of an entry that have a checksum; ``label`` exists for lines only."""
+UNFIT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What JSON raises that is not what it should be."""
 _VERSION = 1
+_LONGEST_COUNT = 12
 _BATCH_BYTES = 16 << 20
 _FIRST_SIZE = 64 << 20
 
@@ -94,7 +101,7 @@ class StoreImage:
                 raise DataError("the image is not in the store")
             if sums is not None and json.loads(sums).get("image") != digest(data):
                 raise DataError("the image differs from its checksum")
-        except (DataError, ValueError, AttributeError) as error:
+        except (DataError, *UNFIT) as error:
             what = error.what if isinstance(error, DataError) else "the image's checksum is damaged"
             raise ImageError(what, where=self.name, hint=f"ocrtune data repair {self.store}") from error
         return data
@@ -143,11 +150,15 @@ def read_header(file: MdbFile) -> StoreHeader:
         DataError: it does not, or that part is damaged.
     """
     count, header = file.get(COUNT), file.get(HEADER)
-    if count is None or not count.isdigit():
+    if count is None or not count.isdigit() or len(count) > _LONGEST_COUNT:
         raise DataError(
             "the store does not say how many samples it has",
             where=file.path.parent,
             expected=f"the key {COUNT.decode()}",
+        )
+    if int(count) > file.entries:
+        raise DataError(
+            f"the store says that it has {int(count)} samples, but has only {file.entries} keys", where=file.path.parent
         )
     if header is None:
         return StoreHeader("lines", None, int(count), foreign=True)
@@ -164,7 +175,7 @@ def read_header(file: MdbFile) -> StoreHeader:
                 hint="update ocrtune",
             )
         return StoreHeader(content["kind"], content["dataset"], int(count))
-    except (ValueError, KeyError, TypeError) as error:
+    except UNFIT as error:
         raise DataError("what the store says about itself is damaged", where=file.path.parent) from error
 
 
@@ -232,22 +243,16 @@ def build_store(pages: Iterable[Page], path: Path, dataset: str | None = None) -
             lines = lines and entry.label is not None
             writer.add(entry.items(count))
         header = StoreHeader("lines" if lines and count else "pages", dataset, count)
-        writer.add(header_items(header))
+        writer.finish(header)
     return header
-
-
-def header_items(header: StoreHeader) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of what a store says about itself."""
-    text = _json({"version": _VERSION, "kind": header.kind, "dataset": header.dataset, "count": header.count})
-    yield HEADER, text + b"\n" + digest(text).encode()
-    yield COUNT, str(header.count).encode()
 
 
 class StoreWriter:
     """Puts values into an LMDB file, some megabytes at a time; the file grows as it has to."""
 
-    def __init__(self, environment: Any) -> None:
+    def __init__(self, environment: Any, folder: Path) -> None:
         self._environment = environment
+        self._folder = folder
         self._batch: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         self._size = _FIRST_SIZE
@@ -259,6 +264,13 @@ class StoreWriter:
             self._bytes += len(value)
         if self._bytes >= _BATCH_BYTES:
             self.flush()
+
+    def finish(self, header: StoreHeader) -> None:
+        """Write what the store says about itself, and all that is waiting."""
+        text = _json({"version": _VERSION, "kind": header.kind, "dataset": header.dataset, "count": header.count})
+        self.add([(HEADER, text + b"\n" + digest(text).encode()), (COUNT, str(header.count).encode())])
+        self.flush()
+        (self._folder / NOTE).write_bytes(text)
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -278,7 +290,7 @@ class StoreWriter:
 
 @contextmanager
 def writing(path: Path) -> Iterator[StoreWriter]:
-    """A new store, which takes its place, or an old store's, at the end and all at once.
+    """A new store, which takes its place, or an old store's, at the end and all at once; the body has to finish it.
 
     Whatever an earlier attempt left that was killed is removed.
 
@@ -293,14 +305,13 @@ def writing(path: Path) -> Iterator[StoreWriter]:
         partial.mkdir(parents=True)
         environment = lmdb.open(str(partial), map_size=_FIRST_SIZE, sync=False, metasync=False)
         try:
-            writer = StoreWriter(environment)
-            yield writer
-            writer.flush()
+            yield StoreWriter(environment, partial)
             environment.sync(True)
         finally:
             environment.close()
         if path.exists():
             os.replace(partial / FILE, path / FILE)
+            os.replace(partial / NOTE, path / NOTE)
         else:
             (partial / "lock.mdb").unlink()
             os.replace(partial, path)
@@ -310,6 +321,15 @@ def writing(path: Path) -> Iterator[StoreWriter]:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def noted_dataset(store: Path) -> str | None:
+    """The data set that ``store.json`` names; None where it does not."""
+    try:
+        dataset = json.loads((store / NOTE).read_bytes())["dataset"]
+    except (OSError, *UNFIT):
+        return None
+    return dataset if isinstance(dataset, str) else None
 
 
 def page_record(page: Page, size: tuple[int, int]) -> bytes:
@@ -335,20 +355,18 @@ def from_records(records: Iterable[Any]) -> list[TextRegion]:
     """What `as_records` made plain.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: a record is something else.
+        ValueError, KeyError, TypeError, AttributeError, OverflowError: a record is something else.
     """
-    return [
-        TextRegion(
-            as_polygon(entry["polygon"]),
-            entry["text"],
-            entry.get("ignore", False),
-            entry.get("score"),
-            entry.get("text_score"),
-            entry.get("angle"),
-            entry.get("source"),
-        )
-        for entry in records
-    ]
+    regions = []
+    for entry in records:
+        polygon, text = as_polygon(entry["polygon"]), entry["text"]
+        numbers = [entry.get(field) for field in ("score", "text_score", "angle")]
+        if len(polygon) < 4 or not isinstance(text, str | None):
+            raise ValueError("no outline, or no text")
+        score, text_score, angle = (None if number is None else float(number) for number in numbers)
+        source = None if entry.get("source") is None else str(entry["source"])
+        regions.append(TextRegion(polygon, text, bool(entry.get("ignore")), score, text_score, angle, source))
+    return regions
 
 
 def stored_page(record: bytes, store: Path, number: int) -> Page:
@@ -362,7 +380,7 @@ def stored_page(record: bytes, store: Path, number: int) -> Page:
         regions = from_records(content["regions"])
         image = StoreImage(store, number, (int(content["width"]), int(content["height"])))
         return Page(image, regions, str(content["name"]), source=image.name)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNFIT as error:
         raise DataError(
             "the labels are damaged", where=f"{store}:{number}", hint=f"ocrtune data repair {store}"
         ) from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from ocrtune.data.content import ensure_complete
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import CHECKED, FILE, Entry, StoreHeader, digest, read_header
+from ocrtune.data.store import CHECKED, FILE, UNFIT, Entry, StoreHeader, digest, read_header
 from ocrtune.errors import DataError
 from ocrtune.page import decode_image
 
@@ -179,6 +179,6 @@ def _name(values: dict[str, bytes | None]) -> str | None:
 def _object(data: bytes | None) -> dict[str, Any] | None:
     try:
         content = json.loads(data or b"")
-    except ValueError:
+    except UNFIT:
         return None
     return content if isinstance(content, dict) else None

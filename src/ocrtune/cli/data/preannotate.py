@@ -48,7 +48,7 @@ def command(
     PPOCRLabel: confirmed; otherwise: any with labels, but for --complete) are left alone. Stopped work goes on where it was.
     """
     from ocrtune.data.formats import FORMATS
-    from ocrtune.data.ppocrlabel import check_project
+    from ocrtune.data.ppocrlabel import LABELS, check_project
     from ocrtune.data.preannotate import Memory, preannotate, review_rows
     from ocrtune.errors import Interrupted, UsageError
     from ocrtune.weights.registry import resolve_bundle
@@ -58,6 +58,8 @@ def command(
         raise UsageError(f"'{format}' is no label format", where="--format", expected=", ".join(sorted(FORMATS)))
     output = Output(json)
     project = format == "paddle" and out.is_dir()
+    if format == "paddle" and out.name == LABELS:
+        raise UsageError(f"{LABELS} is what a person confirms in PPOCRLabel", where=out, hint=f"--out {out.parent}")
     if out.exists() and not project:
         raise UsageError("something is already there", where=out, hint=f"another --out, and this one as --labels {out}")
     model = resolve_bundle(bundle)

@@ -34,7 +34,7 @@ def command(store: Store, json: Json = False) -> None:
     output.result(report.as_dict())
     if not report.intact:
         output.say(f"{len(report.damaged)} damaged entries" if report.header else "the store cannot be read")
-        output.next(f"ocrtune data repair {store}" + ("" if report.header else " --source DATA"))
+        output.next(f"ocrtune data repair {store}")
         raise typer.Exit(1)
     assert report.header is not None
     how = "were decoded; it has no checksums" if report.header.foreign else "are as they were written"

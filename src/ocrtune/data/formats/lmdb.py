@@ -10,7 +10,7 @@ from pathlib import Path
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, StoreImage, build_store, digest, opened, read_header, stored_page
+from ocrtune.data.store import FILE, UNFIT, StoreImage, build_store, digest, opened, read_header, stored_page
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion, image_size, whole_image
 
@@ -53,7 +53,7 @@ def _page(file: MdbFile, path: Path, number: int) -> Page:
         raise DataError(f"the {missing} missing")
     try:
         intact = json.loads(sums)["page"] == digest(record)
-    except (ValueError, KeyError, TypeError) as error:
+    except UNFIT as error:
         raise DataError("the checksums are damaged") from error
     if not intact:
         raise DataError("the labels differ from their checksum")
