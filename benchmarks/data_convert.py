@@ -1,4 +1,4 @@
-"""Peak memory and pages a processor second of ``ocrtune data convert`` at 1k, 10k and 100k pages, between formats of each kind.
+"""Peak memory and speed of ``ocrtune data convert`` at 1k, 10k and 100k pages, between formats of each kind.
 
     python benchmarks/data_convert.py [PAGES ...]
 
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from _common import show
 
-from ocrtune.data.formats import FOLDER_FORMATS, write_dataset
+from ocrtune.data.formats import write_dataset, written_suffix
 from ocrtune.page import Page, TextRegion, as_polygon
 
 PAIRS = (
@@ -49,8 +49,7 @@ def pages(folder: Path, count: int) -> Iterator[Page]:
 
 
 def place(folder: Path, name: str) -> Path:
-    suffix = {"paddle": ".txt", "cvat": ".xml"}.get(name, ".json")
-    return folder / (name if name in FOLDER_FORMATS else f"{name}{suffix}")
+    return folder / f"{name}{written_suffix(name)}"
 
 
 def converted(source: str, target: str, out: Path) -> tuple[float, float]:

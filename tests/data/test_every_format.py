@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import signal
 import subprocess
@@ -170,6 +172,23 @@ def test_images_are_named_and_not_copied(name: str, tmp_path: Path) -> None:
     pages = sample_pages(tmp_path / "images", 1)
     write_dataset(pages, name, target(tmp_path, name))
     assert list(tmp_path.rglob("*.png")) == [pages[0].path]
+
+
+@pytest.mark.parametrize("name", PAGE_FORMATS)
+def test_pages_are_let_go_as_they_are_written(name: str, tmp_path: Path) -> None:
+    page = Page(save_image(tmp_path / "a.png", 8, 8), [rectangle(0, 0, 5, 5)])
+    write_dataset(itertools.repeat(page, 40), name, target(tmp_path, name))
+    alive = []
+
+    def watched() -> Iterator[Page]:
+        for number, page in enumerate(stream_dataset(f"{name}:{target(tmp_path, name)}")):
+            if number % 13 == 12:
+                alive.append(sum(isinstance(each, Page) for each in gc.get_objects()))
+            yield page
+
+    before = sum(isinstance(each, Page) for each in gc.get_objects())
+    assert write_dataset(watched(), name, target(tmp_path / "again", name)).pages == 40
+    assert max(alive) <= before + 3, "memory does not grow with the pages"
 
 
 def test_real_pages_go_through_every_format(receipts: Path, scene_text: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Split by the images' content: the same pages always go to the same part, twins stay together."""
-    from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.data.formats import read_dataset, write_dataset, written_suffix
     from ocrtune.data.split import split_pages
     from ocrtune.errors import UsageError
 
@@ -42,8 +42,7 @@ def command(
     for name, pages in zip(names, parts, strict=False):
         if not pages:
             continue
-        suffix = {"icdar": "", "lmdb": "", "json": ".json", "csv": ".csv"}.get(target_format, ".txt")
-        path = out / f"{name}{suffix}"
+        path = out / f"{name}{written_suffix(target_format)}"
         if path.exists():
             raise UsageError("a part would overwrite something", where=path, hint="name another folder with --out")
         write_dataset(pages, target_format, path)
