@@ -1,4 +1,4 @@
-"""Peak memory and pages a second of ``ocrtune data convert`` at 1k, 10k and 100k pages, between formats of each kind.
+"""Peak memory and speed of ``ocrtune data convert`` at 1k, 10k and 100k pages, between formats of each kind.
 
     python benchmarks/data_convert.py [PAGES ...]
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from _common import show
 
-from ocrtune.data.formats import FOLDER_FORMATS, write_dataset
+from ocrtune.data.formats import write_dataset, written_suffix
 from ocrtune.page import Page, TextRegion, as_polygon
 
 PAIRS = (
@@ -50,22 +49,22 @@ def pages(folder: Path, count: int) -> Iterator[Page]:
 
 
 def place(folder: Path, name: str) -> Path:
-    suffix = {"paddle": ".txt", "cvat": ".xml"}.get(name, ".json")
-    return folder / (name if name in FOLDER_FORMATS else f"{name}{suffix}")
+    return folder / f"{name}{written_suffix(name)}"
 
 
 def converted(source: str, target: str, out: Path) -> tuple[float, float]:
-    """Seconds and peak memory in MiB of the command, in a process of its own."""
-    started = time.perf_counter()
+    """Processor seconds and peak memory in MiB of the command, in a process of its own."""
     measure = (
         "import resource, subprocess, sys\n"
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss)\n"
         "sys.exit(done.returncode)"
     )
     command = [sys.executable, "-c", CONVERT, "data", "convert", source, "--format", target, "--out", str(out)]
     done = subprocess.run([sys.executable, "-c", measure, *command], check=True, capture_output=True, text=True)
-    return time.perf_counter() - started, int(done.stdout) / 1024
+    seconds, kibibytes = map(float, done.stdout.split())
+    return seconds, kibibytes / 1024
 
 
 def main() -> None:
@@ -81,9 +80,10 @@ def main() -> None:
                     out = out.with_name(f"again_{out.name}")
                 seconds, memory = converted(f"{source}:{place(folder, source)}", target, out)
                 rows.append((f"{count:,}", f"{source} -> {target}", f"{count / seconds:,.0f}", f"{memory:.0f}"))
+                print(*rows[-1], sep="\t", file=sys.stderr, flush=True)
     show(
         f"data convert, {REGIONS} texts a page",
-        ("pages", "from -> to", "pages a second, start included", "peak memory, MiB"),
+        ("pages", "from -> to", "pages a processor second, start included", "peak memory, MiB"),
         rows,
     )
 

@@ -280,6 +280,34 @@ def test_paths_of_another_machine_are_found_near_the_label_file(
     assert "2 image paths" in record.getMessage()
 
 
+def test_images_of_another_part_are_never_taken(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        save_image(tmp_path / f"{part}_images" / "img1.png", seed=len(part))
+        put(
+            tmp_path / f"{part}_gts" / "img1.txt",
+            f"x: [[1 9 9 1]], y: [[1 1 5 5]], ornt: [u'h'], transcriptions: [u'{part}']",
+        )
+    with pytest.raises(DataError, match="several folders"):
+        read_dataset(f"total-text:{tmp_path}")
+    for part in ("train", "test"):
+        (page,) = read_dataset(str(tmp_path / f"{part}_gts"))
+        assert (page.path.parent.name, page.regions[0].text) == (f"{part}_images", part)
+    for part in ("a", "b"):
+        save_image(tmp_path / "more" / part / "img1.png")
+    put(tmp_path / "more" / "gt" / "img1.gt", "0 0 1 2 3 4 0\n")
+    with pytest.raises(DataError, match="several images are called img1"):
+        read_dataset(str(tmp_path / "more" / "gt"))
+
+
+def test_page_xml_with_other_xml_files_above_it(tmp_path: Path) -> None:
+    save_image(tmp_path / "page.png")
+    put(tmp_path / "mets.xml", "<mets/>")
+    line = '<TextLine><Coords points="1,1 9,1 9,5 1,5"/></TextLine>'
+    xml = f'<PcGts><Page imageFilename="page.png"><TextRegion>{line}</TextRegion></Page></PcGts>'
+    put(tmp_path / "page" / "page.xml", xml)
+    assert len(regions_of("page-xml", tmp_path)) == 1
+
+
 def test_points_are_put_in_order(tmp_path: Path, image: Path) -> None:
     polygons = [
         [[60, 10], [10, 10], [10, 20], [60, 20]],  # counter-clockwise

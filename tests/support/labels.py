@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ocrtune.data.formats import FOLDER_FORMATS, FORMATS
+from ocrtune.data.formats import FORMATS, written_suffix
 from ocrtune.page import TextRegion, as_polygon
 from support.pages import rectangle
 
 LINE_FORMATS = ("csv", "lmdb")
 PAGE_FORMATS = tuple(name for name in FORMATS if name not in LINE_FORMATS)
-_SUFFIXES = {"paddle": ".txt", "csv": ".csv", "cvat": ".xml"}
 
 
 def target(folder: Path, name: str) -> Path:
     """A place for a data set of this format in a folder."""
-    return folder / (f"{name}_set" if name in FOLDER_FORMATS else f"{name}{_SUFFIXES.get(name, '.json')}")
+    return folder / f"{name}_set{written_suffix(name)}"
 
 
 def turned(angle: float, text: str | None = "turned", width: float = 60, height: float = 14) -> TextRegion:

@@ -20,7 +20,6 @@ ocrtune data split scans/Label.txt --out parts --group '^(\w+)_page\d+'
 
 ocrtune data split lmdb:store --out parts --group documents.csv --format lmdb"""
 PARTS = ("train", "val", "test")
-_SUFFIXES = {"paddle": ".txt", "json": ".json", "csv": ".csv"}
 
 
 def command(
@@ -36,7 +35,7 @@ def command(
 ) -> None:
     """Split by the images' content: the same pages always go to the same part, twins and groups stay together."""
     from ocrtune.data.content import content_hash
-    from ocrtune.data.formats import read_dataset, write_dataset
+    from ocrtune.data.formats import read_dataset, write_dataset, written_suffix
     from ocrtune.data.groups import page_groups
     from ocrtune.data.lines import on_disk
     from ocrtune.data.split import split_pages
@@ -46,7 +45,7 @@ def command(
     sizes = _shares(shares)
     dataset = described_dataset(data, output)
     target_format = format or dataset.format
-    paths = {name: out / f"{name}{_SUFFIXES.get(target_format, '')}" for name in PARTS[: len(sizes)]}
+    paths = {name: out / f"{name}{written_suffix(target_format)}" for name in PARTS[: len(sizes)]}
     taken = next((path for path in paths.values() if path.exists()), None)
     if taken is not None:
         raise UsageError("a part would overwrite something", where=taken, hint="name another folder with --out")

@@ -71,6 +71,7 @@ __all__ = [
     "read_dataset",
     "stream_dataset",
     "write_dataset",
+    "written_suffix",
 ]
 
 # in this order they are tried on a path: what looks at a name or an outermost element comes before what looks at lines
@@ -99,6 +100,7 @@ FOLDER_FORMATS = frozenset(
     {"alto", "ctw1500", "funsd", "icdar", "labelme", "lmdb", "page-xml", "td500", "total-text", "voc"}
 )
 """Formats that are written as a folder; the others are one file."""
+_SUFFIXES = {"csv": ".csv", "cvat": ".xml", "paddle": ".txt"}
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class Written:
         return [f"{loss.value} ({count} of {self.regions} regions)" for loss, count in self.lost.most_common()]
 
 
+def written_suffix(dataset_format: str) -> str:
+    """How the name of a data set of this format ends, where it is written: "" for a folder."""
+    return "" if dataset_format in FOLDER_FORMATS else _SUFFIXES.get(dataset_format, ".json")
+
+
 def parse_dataset_path(spec: str) -> DatasetPath:
     """Resolve ``path`` or ``FORMAT:path``.
 
@@ -157,9 +164,12 @@ def parse_dataset_path(spec: str) -> DatasetPath:
             hint=f"did you mean '{close}:{rest}'?" if close else None,
         )
     _existing(path, spec)
-    for format_name, module in FORMATS.items():
-        if module.matches(path):
-            return DatasetPath(path, format_name, detected=True)
+    try:
+        fitting = next((name for name, module in FORMATS.items() if module.matches(path)), None)
+    except OSError as error:
+        raise DataError(f"the path cannot be read: {error.strerror}", where=path) from error
+    if fitting is not None:
+        return DatasetPath(path, fitting, detected=True)
     raise DataError(
         "no known label format fits this path",
         where=path,

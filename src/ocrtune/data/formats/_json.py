@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +15,7 @@ _CHUNK = 1 << 16
 _NEAR_END = 64  # characters; a fault so close to the end of what was read may be no more than a cut
 _START = 1 << 20
 _DECODER = json.JSONDecoder()
-_BLANKS = " \t\n\r"
+_BLANK = re.compile(r"[ \t\n\r]*")
 
 
 def read_json(path: Path) -> Any:
@@ -57,7 +58,7 @@ def json_keys(path: Path) -> tuple[type, frozenset[str]]:
     with path.open("rb") as file:
         start = file.read(_START).decode("utf-8-sig", errors="replace")
     keys: dict[str, None] = {}
-    kind: type = {"{": dict, "[": list}.get(start.lstrip(_BLANKS)[:1], object)
+    kind: type = {"{": dict, "[": list}.get(start.lstrip(" \t\n\r")[:1], object)
     try:
         for section, key, value in _Scanner(io.StringIO(start)).document():
             if kind is list:
@@ -167,13 +168,10 @@ class _Scanner:
     def _peek(self) -> str:
         """The next character that is no blank; "" at the end."""
         while True:
-            while self._at < len(self._buffer):
-                character = self._buffer[self._at]
-                if character not in _BLANKS:
-                    return character
-                self._at += 1
-            if self._ended:
-                return ""
+            blanks = _BLANK.match(self._buffer, self._at)
+            self._at = blanks.end() if blanks else self._at
+            if self._at < len(self._buffer) or self._ended:
+                return self._buffer[self._at : self._at + 1]
             self._more(_CHUNK)
 
     def _more(self, count: int) -> None:

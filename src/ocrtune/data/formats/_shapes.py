@@ -98,16 +98,23 @@ def as_rotated_box(polygon: Polygon) -> RotatedBox | None:
 
 
 def nearest_rotated_box(polygon: Polygon) -> RotatedBox:
-    """The rectangle that an outline is, or else the smallest one around it, which starts at the same end."""
+    """The rectangle that an outline is, or else the smallest one around it, turned as the text runs.
+
+    The text runs along the outline's first half, and back along its second.
+    """
     exact = as_rotated_box(polygon)
     if exact is not None:
         return exact
+    half = len(polygon) // 2
+    direction = polygon[half - 1] - polygon[0] + polygon[half] - polygon[-1]
     corners = in_order(cv2.boxPoints(cv2.minAreaRect(polygon)))
-    first = int(np.argmin(np.linalg.norm(corners - polygon[0], axis=1)))
-    corners = np.roll(corners, -first, axis=0)
-    (x, y), top, left = corners.mean(axis=0).tolist(), corners[1] - corners[0], corners[3] - corners[0]
-    angle = math.atan2(float(top[1]), float(top[0]))
-    return RotatedBox(x, y, float(np.hypot(*top)), float(np.hypot(*left)), angle)
+    sides = np.roll(corners, -1, axis=0) - corners
+    lengths = np.maximum(np.linalg.norm(sides, axis=1), 1e-6)
+    first = int(np.argmax(sides @ direction / lengths))
+    corners, sides, lengths = (np.roll(values, -first, axis=0) for values in (corners, sides, lengths))
+    x, y = corners.mean(axis=0).tolist()
+    angle = math.atan2(float(sides[0, 1]), float(sides[0, 0]))
+    return RotatedBox(x, y, float(lengths[0]), float(lengths[1]), angle)
 
 
 def four_corners(polygon: Polygon) -> Polygon:
