@@ -150,7 +150,10 @@ def test_check_leaves_leaks_out_and_knows_a_charset(tmp_path: Path) -> None:
     assert val["counts"]["leak"] == 2
     gap = next(finding for finding in train["findings"] if finding["code"] == "charset-gap")
     assert "中:4" in gap["message"]
-    assert json.loads(ocrtune("data", "check", result["fixed"], "--json", "--no-cache").stdout)["datasets"][0]["pages"] == 2
+    assert (
+        json.loads(ocrtune("data", "check", result["fixed"], "--json", "--no-cache").stdout)["datasets"][0]["pages"]
+        == 2
+    )
 
 
 def test_stats_split_convert_and_show(tmp_path: Path, receipts_set: Path) -> None:
