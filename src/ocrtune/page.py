@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
@@ -151,11 +154,25 @@ def image_size(path: Path | BinaryIO, where: object = None) -> tuple[int, int]:
         ImageError: the file is missing or no image.
     """
     try:
-        with PIL.Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        with path.open("rb") if isinstance(path, Path) else nullcontext(path) as file, PIL.Image.open(file) as image:
+            exif = _png_exif(file) if image.format == "PNG" else image.getexif()
+            turned = exif.get(0x0112, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else (image.width, image.height)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, struct.error, PIL.Image.DecompressionBombError) as error:
         raise ImageError(f"the image's header cannot be read: {error}", where=where or path) from error
+
+
+def _png_exif(file: BinaryIO) -> PIL.Image.Exif:
+    """What the chunk eXIf of a PNG file says; it may lie behind the pixels, which Pillow would decode to get there."""
+    exif = PIL.Image.Exif()
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            exif.load(b"Exif\0\0" + file.read(length))
+            break
+        file.seek(length + 4, os.SEEK_CUR)
+    return exif
 
 
 def whole_image(width: int, height: int) -> Polygon:

@@ -150,7 +150,7 @@ def test_a_killed_writer_leaves_nothing_under_the_name(name: str, tmp_path: Path
     assert len(read_dataset(str(path))) == 1, "what the killed one left is in nobody's way"
 
 
-@pytest.mark.parametrize("name", sorted(FOLDER_FORMATS - {"lmdb", "td500", "funsd", "total-text"}))
+@pytest.mark.parametrize("name", sorted(FOLDER_FORMATS - {"lmdb", "funsd", "total-text"}))
 def test_labels_can_go_into_the_folder_of_the_images(name: str, tmp_path: Path) -> None:
     pages = sample_pages(tmp_path / "set")
     write_dataset(pages, name, tmp_path / "set")

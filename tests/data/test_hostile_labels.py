@@ -32,7 +32,7 @@ SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 def survives(name: str, path: Path) -> tuple[list[Page], list[OcrtuneError]]:
     """Read what is there; any exception but ours fails the test."""
     faults: list[OcrtuneError] = []
-    pages = []
+    pages: list[Page] = []
     for spec in (str(path), f"{name}:{path}"):
         pages = []
         try:

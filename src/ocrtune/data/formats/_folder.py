@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ocrtune.data.formats._images import Images, free_stem, place_image
+from ocrtune.data.formats._images import FreeStems, Images, place_image
 from ocrtune.data.formats._text import Report, brief, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_folder
@@ -16,24 +17,18 @@ _LOOKED_AT = 5  # label files that have to tell which format a folder has
 _LISTS = frozenset({"classes.txt", "predefined_classes.txt", "readme.txt"})
 
 
-def first_label(path: Path, suffix: str, fits: Callable[[Path], bool]) -> bool:
+Fits = Callable[[Path], bool]
+"""Whether a label file is of a format; looks at its beginning."""
+
+
+def first_label(path: Path, suffix: str, fits: Fits) -> bool:
     """Whether one of the first label files of a folder, or of a folder in it, or the file itself, is of a format."""
     if path.is_file():
         return path.suffix.lower() == suffix and fits(path)
-    if not path.is_dir():
-        return False
-    seen = 0
-    for folder in (path, *_inner(path)):
-        for name in _names(folder, suffix, _LOOKED_AT):
-            if fits(folder / name):
-                return True
-            seen += 1
-        if seen >= _LOOKED_AT:
-            return False
-    return False
+    return path.is_dir() and any(_holds(folder, suffix, fits) for folder in (path, *_inner(path)))
 
 
-def label_files(path: Path, suffix: str) -> Iterator[Path]:
+def label_files(path: Path, suffix: str, fits: Fits) -> Iterator[Path]:
     """The label files of a folder (or of the one folder in it that holds such files) by name, or the file itself.
 
     Raises:
@@ -42,26 +37,26 @@ def label_files(path: Path, suffix: str) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
-    folder, names = path, sorted(_names(path, suffix))
-    if not names:
-        holding = [inner for inner in _inner(path) if next(_names(inner, suffix), None)]
+    folder = path
+    if not _holds(path, suffix, fits):
+        holding = [inner for inner in _inner(path) if _holds(inner, suffix, fits)]
         if len(holding) > 1:
             raise DataError(
                 f"several folders hold {suffix} files: {', '.join(inner.name for inner in holding)}",
                 where=path,
                 hint=f"name the part that you mean: {holding[0]}",
             )
-        folder, names = (holding[0], sorted(_names(holding[0], suffix))) if holding else (path, [])
-    for name in names:
+        folder = holding[0] if holding else path
+    for name in sorted(_names(folder, suffix)):
         yield folder / name
 
 
 def read_each(
-    path: Path, suffix: str, report: Report, read_page: Callable[[Path, Images, Report], Page | None]
+    path: Path, suffix: str, fits: Fits, report: Report, read_page: Callable[[Path, Images, Report], Page | None]
 ) -> Iterator[Page]:
     """The page of each label file; a file that cannot be read at all is reported and left out."""
     images: Images | None = None
-    for file in label_files(path, suffix):
+    for file in label_files(path, suffix, fits):
         images = images or Images(file.parent)
         try:
             page = read_page(file, images, report)
@@ -120,8 +115,9 @@ def write_each(
         labels.mkdir(exist_ok=True)
         if images is not None:
             (partial / images).mkdir(exist_ok=True)
+        stems = FreeStems(labels, suffix)
         for page in pages:
-            stem = free_stem(f"{prefix}{page.path.stem}", labels, suffix)
+            stem = stems.take(f"{prefix}{page.path.stem}")
             content = render(page, reference_to(page.path, path / folder))
             (labels / f"{stem}{suffix}").write_bytes(content.encode())
             if images is not None:
@@ -131,16 +127,16 @@ def write_each(
                     place_image(page.path, partial / images, name)
 
 
-def _names(folder: Path, suffix: str, most: int | None = None) -> Iterator[str]:
-    count = 0
+def _holds(folder: Path, suffix: str, fits: Fits) -> bool:
+    return any(fits(folder / name) for name in itertools.islice(_names(folder, suffix), _LOOKED_AT))
+
+
+def _names(folder: Path, suffix: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
             if name.lower().endswith(suffix) and not name.startswith(".") and name.lower() not in _LISTS:
                 yield name
-                count += 1
-                if count == most:
-                    return
 
 
 def _inner(folder: Path) -> list[Path]:

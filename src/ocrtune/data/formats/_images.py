@@ -8,6 +8,7 @@ import shutil
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
+from ocrtune.errors import DataError
 from ocrtune.page import IMAGE_SUFFIXES
 
 FOLDERS_ABOVE = 3
@@ -37,7 +38,9 @@ def find_image(name: str, base: Path) -> Path | None:
 
 
 class Images:
-    """The images around a folder of label files: in it, below it and beside it.
+    """The images around a folder of label files: in it, below it, beside it and above it, looked for in this order.
+
+    Of the folders beside it, those count whose names start most like its own: ``train_images`` for ``train_gts``.
 
     Args:
         base: folder of the label files.
@@ -48,28 +51,46 @@ class Images:
         self._suffixes = sorted(IMAGE_SUFFIXES)
 
     @cached_property
-    def _folders(self) -> list[Path]:
-        parent = self.base.absolute().parent
-        folders = [self.base, *_subfolders(self.base), *_subfolders(parent), parent]
-        return [folder for folder in dict.fromkeys(folders) if _has_images(folder)]
+    def _folders(self) -> list[list[Path]]:
+        here = self.base.absolute()
+        beside = [folder for folder in _subfolders(here.parent) if folder != here and _has_images(folder)]
+        alike = [_common_start(folder.name.lower(), here.name.lower()) for folder in beside]
+        nearest = [folder for folder, common in zip(beside, alike, strict=True) if common == max(alike)]
+        return [[self.base], _subfolders(self.base), nearest, [here.parent]]
 
     def named(self, name: str) -> Path | None:
-        """The image of this name, as `find_image` finds it or in a folder near by."""
+        """The image of this name, as `find_image` finds it or in a folder near by.
+
+        Raises:
+            DataError: several folders hold one.
+        """
         found = find_image(name, self.base)
-        if found is not None or not name:
-            return found
-        return _first([folder / PureWindowsPath(name).name for folder in self._folders])
+        return found or self._only(name, [PureWindowsPath(name).name])
 
     def with_stem(self, stem: str) -> Path | None:
-        """The image whose file name is this, whatever its suffix."""
-        for folder in self._folders:
-            for suffix in self._suffixes:
-                for spelled in (suffix, suffix.upper()):
-                    path = folder / f"{stem}{spelled}"
-                    if os.path.isfile(path):
-                        self._suffixes.remove(suffix)
-                        self._suffixes.insert(0, suffix)  # the next one most likely has the same
-                        return path
+        """The image whose file name is this, whatever its suffix.
+
+        Raises:
+            DataError: several folders hold one.
+        """
+        image = self._only(stem, [stem + end for suffix in self._suffixes for end in (suffix, suffix.upper())])
+        if image is not None:
+            self._suffixes.sort(
+                key=lambda suffix: suffix != image.suffix.lower()
+            )  # the next one most likely has it too
+        return image
+
+    def _only(self, wanted: str, names: list[str]) -> Path | None:
+        for folders in self._folders:
+            found = [path for folder in folders if (path := _first([folder / name for name in names if name]))]
+            if len(found) > 1:
+                raise DataError(
+                    f"several images are called {wanted[:100]}: {', '.join(map(str, found))}",
+                    where=self.base,
+                    hint="keep the labels of each folder of images beside it, or name the format's own layout",
+                )
+            if found:
+                return found[0]
         return None
 
 
@@ -82,13 +103,29 @@ def place_image(image: Path, folder: Path, stem: str) -> None:
         shutil.copyfile(image, target)
 
 
-def free_stem(stem: str, folder: Path, suffix: str) -> str:
-    """A file name that is not taken in the folder: the stem itself, or with a number behind it."""
-    name, count = stem, 1
-    while (folder / f"{name}{suffix}").exists():
-        count += 1
-        name = f"{stem}_{count}"
-    return name
+class FreeStems:
+    """File names that are not taken in a folder: a stem itself, or with a number behind it.
+
+    Args:
+        folder: gets the files.
+        suffix: of the files.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self._folder, self._suffix = folder, suffix
+        self._counts: dict[str, int] = {}  # of stems that came more than once
+
+    def take(self, stem: str) -> str:
+        """The stem to use; the file has to be written before the next one is taken."""
+        name = stem
+        while (self._folder / f"{name}{self._suffix}").exists():
+            self._counts[stem] = self._counts.get(stem, 1) + 1
+            name = f"{stem}_{self._counts[stem]}"
+        return name
+
+
+def _common_start(a: str, b: str) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _first(candidates: list[Path]) -> Path | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ocrtune.page import Polygon, as_polygon, clockwise_from_top_left
+from ocrtune.page import Polygon, as_polygon
 
 LARGEST = 1e6
 """Pixels; a coordinate beyond it is none."""
@@ -102,7 +102,7 @@ def nearest_rotated_box(polygon: Polygon) -> RotatedBox:
     exact = as_rotated_box(polygon)
     if exact is not None:
         return exact
-    corners = clockwise_from_top_left(cv2.boxPoints(cv2.minAreaRect(polygon)).astype(np.float32))
+    corners = in_order(cv2.boxPoints(cv2.minAreaRect(polygon)))
     first = int(np.argmin(np.linalg.norm(corners - polygon[0], axis=1)))
     corners = np.roll(corners, -first, axis=0)
     (x, y), top, left = corners.mean(axis=0).tolist(), corners[1] - corners[0], corners[3] - corners[0]
@@ -121,14 +121,18 @@ def in_order(polygon: Polygon) -> Polygon:
     A counter-clockwise one is reversed around its first point. Four corners in a shuffled order, so that sides cross,
     are sorted around their centre and start at the image's top left.
     """
-    if len(polygon) == 4:
-        a, b, c, d = polygon.tolist()
+    points = polygon.tolist()
+    if len(points) == 4:
+        a, b, c, d = points
         if _cross(a, b, c, d) or _cross(b, c, d, a):
             x, y = (a[0] + b[0] + c[0] + d[0]) / 4, (a[1] + b[1] + c[1] + d[1]) / 4
-            around = sorted((a, b, c, d), key=lambda point: math.atan2(point[1] - y, point[0] - x))
+            around = sorted(points, key=lambda point: math.atan2(point[1] - y, point[0] - x))
             first = min(range(4), key=lambda i: sum(around[i]))
             return as_polygon(around[first:] + around[:first])
-    return clockwise_from_top_left(polygon)
+    following = [*points[1:], points[0]]
+    if sum(x * v - u * y for (x, y), (u, v) in zip(points, following, strict=True)) >= 0:
+        return polygon
+    return as_polygon([points[0], *points[:0:-1]])
 
 
 def _cross(a: list[float], b: list[float], c: list[float], d: list[float]) -> bool:

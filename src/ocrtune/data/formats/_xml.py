@@ -13,6 +13,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from ocrtune.data.formats._losses import CONTROL
+from ocrtune.data.formats._text import brief
 from ocrtune.errors import DataError
 
 DEEPEST = 64
@@ -58,9 +59,9 @@ def xml_elements(path: Path, tag: str) -> Iterator[Element]:
         ) from error
     except ParseError as error:
         where = f"{path}:{error.position[0]}"
-        raise DataError(f"the file is no well-formed XML: {error}", where=where) from error
+        raise DataError(f"the file is no well-formed XML: {brief(error)}", where=where) from error
     except (ValueError, LookupError, RecursionError) as error:
-        raise DataError(f"the file is no XML that can be read: {error}", where=path) from error
+        raise DataError(f"the file is no XML that can be read: {brief(error)}", where=path) from error
     yield from tree.taken()
     yield root
 

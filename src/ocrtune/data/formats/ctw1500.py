@@ -26,16 +26,14 @@ _FIRST_EDITION = 32
 
 def matches(path: Path) -> bool:
     """Whether a folder's files (or the file itself) are XML with the root ``Annotations``, or such text files."""
-    return first_label(path, ".xml", lambda file: xml_root_name(file) == "Annotations") or first_label(
-        path, ".txt", _fits
-    )
+    return first_label(path, ".xml", _fits_xml) or first_label(path, ".txt", _fits_text)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    if first_label(path, ".xml", lambda file: True):
-        return read_each(path, ".xml", report, _xml_page)
-    return read_each(path, ".txt", report, _text_page)
+    if path.suffix.lower() == ".xml" or first_label(path, ".xml", _fits_xml):
+        return read_each(path, ".xml", _fits_xml, report, _xml_page)
+    return read_each(path, ".txt", _fits_text, report, _text_page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
@@ -43,7 +41,11 @@ def write(pages: Iterable[Page], path: Path) -> None:
     write_each(pages, path, ".xml", _document)
 
 
-def _fits(file: Path) -> bool:
+def _fits_xml(file: Path) -> bool:
+    return xml_root_name(file) == "Annotations"
+
+
+def _fits_text(file: Path) -> bool:
     errors: list[DataError] = []
     line = next((text for _, text in text_lines(file, errors.append)), "")
     numbers, marker, _ = line.partition(",####")

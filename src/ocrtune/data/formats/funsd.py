@@ -27,17 +27,21 @@ CANNOT = frozenset({Loss.CURVE, Loss.QUAD, Loss.ROTATION, Loss.IGNORED_TEXT, Los
 
 def matches(path: Path) -> bool:
     """Whether a folder's JSON files (or the file itself) are objects with a "form"."""
-    return first_label(path, ".json", lambda file: "form" in json_keys(file)[1])
+    return first_label(path, ".json", _fits)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".json", report, _page)
+    return read_each(path, ".json", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder with ``annotations/`` and ``images/``, the images linked where possible."""
     write_each(pages, path, ".json", _document, folder="annotations", images="images")
+
+
+def _fits(file: Path) -> bool:
+    return "form" in json_keys(file)[1]
 
 
 def _page(file: Path, images: Images, report: Report) -> Page | None:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ocrtune.data.formats._images import find_image, free_stem
+from ocrtune.data.formats._images import FreeStems, find_image
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, four_corners, outline_of
 from ocrtune.data.formats._text import Report, brief, labelled, number, reference_to, text_lines
@@ -55,8 +55,9 @@ def write(pages: Iterable[Page], path: Path) -> None:
         folder = partial / "gts"
         folder.mkdir()
         with (partial / "list.txt").open("w", encoding="utf-8", newline="") as names:
+            stems = FreeStems(folder, ".txt")
             for page in pages:
-                label = folder / f"{free_stem(f'gt_{page.path.stem}', folder, '.txt')}.txt"
+                label = folder / f"{stems.take(f'gt_{page.path.stem}')}.txt"
                 label.write_bytes("".join(_line(region) for region in page.regions).encode())
                 names.write(f"{reference_to(page.path, path)}\tgts/{label.name}\n")
 

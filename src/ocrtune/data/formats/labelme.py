@@ -28,17 +28,21 @@ _OUTLINES = frozenset({"polygon", "oriented_rectangle"})
 
 def matches(path: Path) -> bool:
     """Whether a folder's JSON files (or the file itself) are objects with "shapes"."""
-    return first_label(path, ".json", lambda file: "shapes" in json_keys(file)[1])
+    return first_label(path, ".json", _fits)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".json", report, _page)
+    return read_each(path, ".json", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder of JSON files, which name their images by relative paths."""
     write_each(pages, path, ".json", _document)
+
+
+def _fits(file: Path) -> bool:
+    return "shapes" in json_keys(file)[1]
 
 
 def _page(file: Path, images: Images, report: Report) -> Page | None:

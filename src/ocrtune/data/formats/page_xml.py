@@ -27,17 +27,21 @@ _IGNORE = "structure {type:ignore;}"
 
 def matches(path: Path) -> bool:
     """Whether a folder's XML files (or the file itself) have the root ``PcGts``."""
-    return first_label(path, ".xml", lambda file: xml_root_name(file) == "PcGts")
+    return first_label(path, ".xml", _fits)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".xml", report, _page)
+    return read_each(path, ".xml", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder of XML files, which name their images by relative paths."""
     write_each(pages, path, ".xml", _document)
+
+
+def _fits(file: Path) -> bool:
+    return xml_root_name(file) == "PcGts"
 
 
 def _page(file: Path, images: Images, report: Report) -> Page | None:

@@ -23,17 +23,21 @@ CANNOT = frozenset({Loss.CURVE, Loss.QUAD, Loss.TEXT})
 
 def matches(path: Path) -> bool:
     """Whether a folder holds ``.gt`` files, or the file is one."""
-    return first_label(path, ".gt", lambda file: True)
+    return first_label(path, ".gt", _fits)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".gt", report, _page)
+    return read_each(path, ".gt", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder of ``.gt`` files with the images beside them, linked where possible."""
     write_each(pages, path, ".gt", _document, images="")
+
+
+def _fits(file: Path) -> bool:
+    return True  # no other format has files of this suffix
 
 
 def _page(file: Path, images: Images, report: Report) -> Page | None:

@@ -31,7 +31,7 @@ def matches(path: Path) -> bool:
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".txt", report, _page)
+    return read_each(path, ".txt", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:

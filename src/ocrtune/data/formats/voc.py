@@ -26,17 +26,21 @@ CANNOT = frozenset({Loss.CURVE, Loss.QUAD, Loss.UNKNOWN_TEXT, Loss.CONTROL})
 
 def matches(path: Path) -> bool:
     """Whether a folder's XML files (or the file itself) have the root ``annotation``."""
-    return first_label(path, ".xml", lambda file: xml_root_name(file) == "annotation")
+    return first_label(path, ".xml", _fits)
 
 
 def read(path: Path, report: Report) -> Iterator[Page]:
     """Read pages; see `ocrtune.data.formats.read_dataset`."""
-    return read_each(path, ".xml", report, _page)
+    return read_each(path, ".xml", _fits, report, _page)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write a folder of XML files, which name their images by relative paths."""
     write_each(pages, path, ".xml", _document)
+
+
+def _fits(file: Path) -> bool:
+    return xml_root_name(file) == "annotation"
 
 
 def _page(file: Path, images: Images, report: Report) -> Page | None:
