@@ -156,12 +156,16 @@ def _write_fixed(output: Output, reports: list[CheckReport], dataset: DatasetPat
 
     known = set(reports[1].hashes) if len(reports) > 1 else set()
     pages = [page for page, digest in zip(reports[0].pages, reports[0].hashes, strict=True) if digest not in known]
-    write_dataset(pages, dataset.format, target)
-    output.say(f"written: {target} ({len(pages)} pages)")
+    written = write_dataset(pages, dataset.format, target)
+    for message in written.messages():
+        output.warn(f"{dataset.format} cannot say everything: {message}")
+    output.say(f"written: {target} ({written.pages} pages)")
 
 
 def _beside(path: Path, suffix: str, data_format: str) -> Path:
-    """``receipts/train`` -> ``receipts/train_fixed``; ``labels.txt`` -> ``labels_fixed.txt`` (icdar: a folder)."""
+    """``receipts/train`` -> ``receipts/train_fixed``; ``labels.txt`` -> ``labels_fixed.txt``, or a folder of its format."""
+    from ocrtune.data.formats import FOLDER_FORMATS
+
     if path.is_dir():
         return path.with_name(f"{path.name}_{suffix}") / ("Label.txt" if data_format == "paddle" else "")
-    return path.with_name(f"{path.stem}_{suffix}" + ("" if data_format == "icdar" else path.suffix))
+    return path.with_name(f"{path.stem}_{suffix}" + ("" if data_format in FOLDER_FORMATS else path.suffix))

@@ -174,8 +174,9 @@ def _shared(
 
 
 def _plain(text: str) -> str:
-    """A text without what labellers handle differently: case, width, spaces."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A text without what labellers and small models handle differently: case, width, spaces, punctuation."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, folded)) or "".join(folded.split())
 
 
 def _box(region: TextRegion) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,14 @@ def _header(path: Path) -> tuple[int, int]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with PIL.Image.open(path) as file:
-                orientation = file.getexif().get(_ORIENTATION, 1)
+                exif = PIL.Image.Exif()
+                if file.format == "PNG":
+                    exif.load(file.info.get("exif", b""))  # Pillow would decode the pixels to look behind them
+                else:
+                    exif = file.getexif()
+                orientation = exif.get(_ORIENTATION, 1)
                 frames = 1 if file.format == "MPO" else getattr(file, "n_frames", 1)  # MPO: a photo and its previews
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, struct.error, PIL.Image.DecompressionBombError):
         return 1, 1
     return (int(orientation) if orientation in range(1, 9) else 1), int(frames)
 

@@ -116,10 +116,22 @@ def _mended(region: TextRegion, width: int, height: int, found: Found) -> TextRe
     if (low < -_SLACK).any() or high[0] > width + _SLACK or high[1] > height + _SLACK:
         what = f"reaches over the border of the image ({width}x{height}): {_box(polygon)}"
         found(region, "polygon-over-border", "warning", what, "moves the points to the border")
-        polygon = np.clip(polygon, 0, (width, height)).astype(np.float32)
-        if abs(signed_area(polygon)) < _MIN_AREA:
+        clipped = _clipped(polygon, width, height)
+        if clipped is None:
             return None
+        polygon = clipped
     return replace(region, polygon=polygon)
+
+
+def _clipped(polygon: Polygon, width: int, height: int) -> Polygon | None:
+    """An outline with its points moved to the border; None where nothing of use is left."""
+    clipped = np.clip(polygon, 0, (width, height)).astype(np.float32)
+    if not shapely.Polygon(clipped).is_valid:  # a slanted edge may have been moved over another one
+        reordered = _reordered(clipped)
+        if reordered is None:
+            return None
+        clipped = reordered
+    return clipped if abs(signed_area(clipped)) >= _MIN_AREA else None
 
 
 def _reordered(polygon: Polygon) -> Polygon | None:

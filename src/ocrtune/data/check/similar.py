@@ -24,9 +24,11 @@ NEAR_BITS = 92
 """Bits of 1024 that may differ: 9 %."""
 _SIDE = 32
 _THUMBNAIL = 128
+_TURNS = (0, 90, 180)  # 270 is the other way round of 90
 _LISTS = 16
 _NEIGHBOURS = 4  # in a sorted list that are compared
 _LOW_BITS = 64  # of the 256 lowest that may differ for a closer look
+_TOGETHER = 512  # hashes that are unpacked at a time
 _ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 _Prints: TypeAlias = npt.NDArray[np.uint8]
 
@@ -52,9 +54,8 @@ def near_pairs(prints: _Prints, boundary: int | None = None) -> list[tuple[int, 
         nearest one.
     """
     count = len(prints)
-    turned = [prints, _turned(prints, quarter=True), _turned(prints, quarter=False)]
-    entries = np.concatenate(turned)
-    low = np.ascontiguousarray(entries.reshape(-1, _SIDE, _SIDE // 8)[:, :16, :2]).reshape(-1, 32)
+    # an entry is a row as it is, then turned by a quarter, then turned over
+    low = np.concatenate([_low_bits(prints, turn) for turn in _TURNS])
     best: dict[int, tuple[int, int, int]] = {}
     for number in range(_LISTS):
         order = _sorted(np.roll(low, -2 * number, axis=1))
@@ -64,12 +65,12 @@ def near_pairs(prints: _Prints, boundary: int | None = None) -> list[tuple[int, 
             if boundary is not None:
                 usable &= (a % count < boundary) != (b % count < boundary)
             a, b = a[usable], b[usable]
-            near = _distance(low, a, b) <= _LOW_BITS
+            near = _ONES[low[a] ^ low[b]].sum(axis=1, dtype=np.int64) <= _LOW_BITS
             a, b = a[near], b[near]
-            distance = _distance(entries, a, b)
+            distance = _distance(prints, a, b)
             for i in np.flatnonzero(distance <= NEAR_BITS):
                 first, second = int(a[i]), int(b[i])
-                turn = (0, 90, 180)[max(first, second) // count]
+                turn = _TURNS[max(first, second) // count]
                 row, earlier = max(first % count, second % count), min(first % count, second % count)
                 best[row] = min(best.get(row, (NEAR_BITS + 1, 0, 0)), (int(distance[i]), turn, earlier))
     return [(row, earlier, turn) for row, (_, turn, earlier) in sorted(best.items())]
@@ -81,18 +82,37 @@ def _sorted(keys: _Prints) -> npt.NDArray[np.intp]:
     return np.lexsort(words.T[::-1])
 
 
+def _low_bits(prints: _Prints, turn: int) -> _Prints:
+    """The signs of the 16 x 16 lowest coefficients of turned images, uint8 [n, 32]."""
+    parts = [_turned(prints[start : start + _TOGETHER], turn) for start in range(0, len(prints), _TOGETHER)]
+    lowest = [part.reshape(-1, _SIDE, _SIDE // 8)[:, :16, :2].reshape(-1, 32) for part in parts]
+    return np.concatenate(lowest) if lowest else np.empty((0, 32), np.uint8)
+
+
 def _distance(prints: _Prints, a: npt.NDArray[np.intp], b: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-    """Number of bits in which rows differ, int64 [pairs]."""
-    return _ONES[prints[a] ^ prints[b]].sum(axis=1, dtype=np.int64)
+    """Number of bits in which entries differ, int64 [pairs]."""
+    parts = [np.empty(0, np.int64)]
+    for start in range(0, len(a), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        parts.append(_ONES[_entries(prints, a[part]) ^ _entries(prints, b[part])].sum(axis=1, dtype=np.int64))
+    return np.concatenate(parts)
 
 
-def _turned(prints: _Prints, quarter: bool) -> _Prints:
-    """Hashes of the images turned by a quarter to the right, or over: signs change places, and every other one flips."""
+def _entries(prints: _Prints, entries: npt.NDArray[np.intp]) -> _Prints:
+    """Hashes of rows, turned as the entries say."""
+    found = prints[entries % len(prints)]
+    for number, turn in enumerate(_TURNS[1:], start=1):
+        chosen = entries // len(prints) == number
+        found[chosen] = _turned(found[chosen], turn)
+    return found
+
+
+def _turned(prints: _Prints, turn: int) -> _Prints:
+    """Hashes of images turned to the right by 0, 90 or 180 degrees: signs change places, and every other one flips."""
+    if turn == 0:
+        return prints
     column = np.arange(_SIDE) % 2 == 1
-    turned = np.empty_like(prints)
-    for start in range(0, len(prints), 4096):
-        signs = np.unpackbits(prints[start : start + 4096], axis=1).reshape(-1, _SIDE, _SIDE).astype(bool)
-        signs = signs.transpose(0, 2, 1) ^ column if quarter else signs ^ column ^ column[:, None]
-        signs[:, 0, 0] = False
-        turned[start : start + 4096] = np.packbits(signs.reshape(-1, _SIDE * _SIDE), axis=1)
-    return turned
+    signs = np.unpackbits(prints, axis=1).reshape(-1, _SIDE, _SIDE).astype(bool)
+    signs = signs.transpose(0, 2, 1) ^ column if turn == 90 else signs ^ column ^ column[:, None]
+    signs[:, 0, 0] = False
+    return np.packbits(signs.reshape(-1, _SIDE * _SIDE), axis=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ocrtune.bundle import PARTS, TaskName
 from ocrtune.calibration.thresholds import MIN_PAGES, PAGE_SIZES
 from ocrtune.config.schema import CONFIGS
-from ocrtune.data.check import FATAL, CheckReport, check_dataset, find_leaks
+from ocrtune.data.check import FATAL, CheckReport, CheckSettings, check_dataset, find_leaks
 from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
 from ocrtune.data.lines import on_disk
 from ocrtune.data.split import split_pages
@@ -190,7 +190,8 @@ def _checked(dataset: DatasetPath, console: Console) -> CheckReport:
     Raises:
         DataError: nothing is left, or nothing in it counts.
     """
-    check = check_dataset(dataset, bar=lambda total: console.bar(f"checking {dataset.path.name}", total))
+    settings = CheckSettings(few_pages=0)  # how many pages it takes is the job's own rule
+    check = check_dataset(dataset, settings, lambda total: console.bar(f"checking {dataset.path.name}", total))
     counts = check.counts()
     for code, findings in check.by_code().items():
         if findings[0].severity != "info":
