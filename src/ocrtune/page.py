@@ -214,13 +214,21 @@ def as_polygon(points: Sequence[Sequence[float]] | npt.NDArray[np.generic]) -> P
 def signed_area(polygon: Polygon) -> float:
     """Area in square pixels by the shoelace formula; positive when clockwise on screen (y down)."""
     points = polygon.tolist()  # plain numbers: an outline is too short for NumPy to pay
-    return 0.5 * sum(ax * by - bx * ay for (ax, ay), (bx, by) in zip(points, [*points[1:], *points[:1]], strict=True))
+    total, (ax, ay) = 0.0, points[-1] if points else (0.0, 0.0)
+    for bx, by in points:
+        total += ax * by - bx * ay
+        ax, ay = bx, by
+    return 0.5 * total
 
 
 def perimeter(polygon: Polygon) -> float:
     """Length of the closed outline in pixels."""
     points = polygon.tolist()
-    return sum(math.dist(a, b) for a, b in zip(points, [*points[1:], *points[:1]], strict=True))
+    total, (ax, ay) = 0.0, points[-1] if points else (0.0, 0.0)
+    for bx, by in points:
+        total += math.hypot(bx - ax, by - ay)
+        ax, ay = bx, by
+    return total
 
 
 def bounds(polygons: Sequence[Polygon]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

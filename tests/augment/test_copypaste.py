@@ -77,7 +77,8 @@ def test_a_full_view_stays_as_it_is() -> None:
 
 def test_nothing_to_paste() -> None:
     view = np.full((100, 100, 3), 90, np.uint8)
-    for donors in ([], [[]]):
+    nothing: list[list[list[Scrap]]] = [[], [[]]]
+    for donors in nothing:
         seen, regions = CopyPaste(prob=1.0)(view, [], donors, whole_image(100, 100), np.random.default_rng(0))
         assert np.array_equal(seen, view)
         assert regions == []

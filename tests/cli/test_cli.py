@@ -227,3 +227,28 @@ def test_web_page_script_says_that_it_comes_later() -> None:
     done = subprocess.run(["bash", str(ROOT / "start_app.sh")], capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "later" in done.stderr or "not part of this version" in done.stderr
+
+
+def test_show_draws_what_training_sees(tmp_path: Path, receipts_set: Path) -> None:
+    shown = json.loads(
+        ocrtune(
+            "data", "show", receipts_set, "augment.noise=false", "--augment", "--preset", "receipt", "--epoch", 3,
+            "--limit", 2, "--draw", tmp_path / "drawn", "--json",
+        ).stdout
+    )  # fmt: skip
+    assert (shown["samples"], shown["epoch"]) == (2, 3)
+    assert len(list((tmp_path / "drawn").glob("epoch3_sample*.jpg"))) == 2
+    assert (tmp_path / "drawn" / "sheet.jpg").is_file()
+    fails(2, "data", "show", receipts_set, "--draw", tmp_path / "x", "--preset", "receipt", says="--augment")
+    fails(
+        2,
+        "data",
+        "show",
+        receipts_set,
+        "--draw",
+        tmp_path / "x",
+        "--augment",
+        "--preset",
+        "recipt",
+        says="augment.preset",
+    )

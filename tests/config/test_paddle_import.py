@@ -95,6 +95,7 @@ def test_values_of_a_detector() -> None:
     augment = config.augment
     assert (augment.scale, augment.rotate, augment.rotate_prob, augment.flip_prob) == ((0.5, 3), 10, 1, 0.5)
     assert not any((augment.colour, augment.blur, augment.noise, augment.occlusion))
+    assert (augment.copy_paste, augment.paste_rotate) == (1, 180)
     assert config.model.pretrained is not None
     assert config.model.pretrained.endswith("/PPLCNetV3_x0_75_ocr_det.pdparams")
     assert config.model.partial

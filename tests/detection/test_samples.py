@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from ocrtune.augment.geometry import warp
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.data.synth.receipts import render_receipt
 from ocrtune.detection.samples import DetectionSamples, augmentation
-from ocrtune.detection.targets import make_targets, shrink
+from ocrtune.detection.targets import Map, make_targets, shrink
 from ocrtune.page import Page, Polygon, as_polygon, perimeter, signed_area
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
@@ -83,7 +82,7 @@ def test_alone_a_page_gets_nothing_pasted() -> None:
     assert len(alone[0]) == len(alone[1])
 
 
-def test_views_without_changes_of_pixels_are_the_warped_page(tmp_path: Path) -> None:
+def test_views_without_changes_of_pixels_are_the_warped_page() -> None:
     pages = some_pages()
     plain = samples(pages, AugmentConfig(colour=False, blur=False, noise=False, occlusion=False))
     for index, page in enumerate(pages):
@@ -97,12 +96,12 @@ def test_views_without_changes_of_pixels_are_the_warped_page(tmp_path: Path) -> 
         assert all(np.array_equal(a.polygon, b.polygon) for a, b in zip(regions, drawn, strict=True))
 
 
-def plain_targets(polygons: Sequence[Polygon], size: tuple[int, int], spec: TargetSpec) -> list[np.ndarray]:  # type: ignore[type-arg]
+def plain_targets(polygons: Sequence[Polygon], size: tuple[int, int], spec: TargetSpec) -> tuple[Map, Map, Map]:
     """All maps of ``subpixel`` drawing, from whole canvases and exact distances."""
     width, height = size
     fine = np.zeros((height * 4, width * 4), np.uint8)
-    mask, weight = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint16)
-    threshold = np.full((height, width), spec.threshold_min)
+    mask = np.zeros((height, width), np.float32)
+    threshold = np.full((height, width), spec.threshold_min, np.float64)
     ratio = spec.ratio(0)
     pixels = shapely.points(*np.meshgrid(np.arange(width), np.arange(height)))
     for polygon in polygons:
@@ -114,7 +113,7 @@ def plain_targets(polygons: Sequence[Polygon], size: tuple[int, int], spec: Targ
         grown = shapely.Polygon(polygon).buffer(distance)
         mask = np.maximum(mask, shapely.contains(grown, pixels))
     shrink_map = cv2.resize(fine, size, interpolation=cv2.INTER_AREA) / np.float32(255)
-    return [shrink_map, threshold, mask, weight]
+    return shrink_map, threshold.astype(np.float32), mask
 
 
 boxes = st.builds(
@@ -143,7 +142,7 @@ def test_targets_are_those_of_whole_canvases_and_exact_distances(polygons: list[
     if any(masked):  # vanished texts are masked; what is left is compared
         polygons = [p for p, gone in zip(polygons, masked, strict=True) if not gone]
         targets, _ = make_targets(polygons, [False] * len(polygons), (100, 70), spec)
-    shrink_map, threshold, mask, _ = plain_targets(polygons, (100, 70), spec)
+    shrink_map, threshold, mask = plain_targets(polygons, (100, 70), spec)
     assert np.array_equal(targets.shrink_map, shrink_map)
     # beyond the whole pixels of the grown outline's box nothing is drawn; there the value is next to the lowest
     difference = np.abs(targets.threshold_map - threshold)

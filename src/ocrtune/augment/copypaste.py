@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ocrtune.augment.geometry import Matrix, transform_polygon, warp
-from ocrtune.page import Image, Polygon, TextRegion, bounds
+from ocrtune.page import Image, Polygon, TextRegion, bounds, signed_area
 
+Boxes: TypeAlias = npt.NDArray[np.int64]
+"""int64 [..., 2]: x and y in whole pixels."""
 _SHARE = 0.2  # of a page's texts are pasted
 _MOST = 30
 _PLACES = 50
 _SMALLEST = 4  # pixels; less of a text is no text
+_AROUND = 2  # pixels that are cut out with a text, for its border to be resampled
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ def cut_scraps(image: Image, regions: Sequence[TextRegion], scale: float, rng: n
     scraps = []
     care = [i for i, region in enumerate(regions) if not region.ignore]
     for index in rng.permutation(care).astype(int).tolist():
-        x0, y0 = np.maximum(np.floor(low[index]), 0).astype(int).tolist()
-        x1, y1 = np.minimum(np.ceil(high[index]), (width, height)).astype(int).tolist()
-        if min(x1 - x0, y1 - y0) < _SMALLEST:
+        x0, y0 = np.maximum(np.floor(low[index]) - _AROUND, 0).astype(int).tolist()
+        x1, y1 = np.minimum(np.ceil(high[index]) + _AROUND, (width, height)).astype(int).tolist()
+        if min(x1 - x0, y1 - y0) < _SMALLEST + 2 * _AROUND:
             continue
         region = regions[index]
         polygon = region.polygon - np.array((x0, y0), np.float32)
@@ -95,15 +99,14 @@ class CopyPaste:
             scale = scrap.scale * float(np.exp(rng.uniform(*np.log(self.scale))))
             matrix = _turned(scale, float(rng.uniform(-self.rotate, self.rotate)))
             outline = transform_polygon(scrap.polygon, matrix)
-            matrix[:2, 2] -= np.floor(outline.min(axis=0)) - 1
-            outline = transform_polygon(scrap.polygon, matrix)
+            corner = np.floor(outline.min(axis=0)) - 1
+            matrix[:2, 2], outline = -corner, outline - corner.astype(np.float32)
             size = np.ceil(outline.max(axis=0)).astype(int) + 1
             room = area[1] - area[0] - size
-            if (room < 0).any() or np.ptp(outline, axis=0).min() < _SMALLEST:
+            if (room < 0).any() or size.min() < _SMALLEST + 2:
                 continue
             places = area[0] + rng.integers(0, room + 1, (_PLACES, 2))
-            meets = (places[:, None] < high[None]) & (places[:, None] + size > low[None])
-            free = ~meets.all(axis=2).any(axis=1) & _inside(page, places, size)
+            free = ~_meets(places, size, low, high) & _inside(places, size, page)
             if not free.any():
                 continue
             place = places[int(np.argmax(free))]
@@ -114,13 +117,23 @@ class CopyPaste:
         return image, kept
 
 
-def _inside(page: Polygon, places: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _meets(places: Boxes, size: Boxes, low: Polygon, high: Polygon) -> npt.NDArray[np.bool_]:
+    """Whether boxes of one size at some places, [N, 2], meet any of the boxes from ``low`` to ``high``: bool [N]."""
+    x, y = places[:, :1], places[:, 1:]
+    beside = (x < high[:, 0]) & (x + size[0] > low[:, 0])
+    return np.asarray((beside & (y < high[:, 1]) & (y + size[1] > low[:, 1])).any(axis=1))
+
+
+def _inside(places: Boxes, size: Boxes, page: Polygon) -> npt.NDArray[np.bool_]:
     """Whether boxes of one size at some places, [N, 2], lie in a convex outline: bool [N]."""
-    corners = (places[:, None] + size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]])).astype(np.float64)
-    edges = np.roll(page, -1, axis=0) - page
-    from_starts = corners[:, :, None] - page
-    side = edges[:, 0] * from_starts[..., 1] - edges[:, 1] * from_starts[..., 0]
-    return np.asarray((side >= -1e-3).all(axis=(1, 2)) | (side <= 1e-3).all(axis=(1, 2)))
+    start = page.astype(np.float64)
+    x, y = (np.roll(start, -1, axis=0) - start).T
+    if signed_area(page) < 0:
+        start, x, y = np.roll(start, -1, axis=0), -x, -y
+    # how far inside of each edge the box's top left lies, less what its farthest corner loses
+    depth = x * (places[:, 1:] - start[:, 1]) - y * (places[:, :1] - start[:, 0])
+    depth += np.minimum(x * size[1], 0) + np.minimum(-y * size[0], 0)
+    return np.asarray((depth >= 0).all(axis=1))
 
 
 def _turned(scale: float, degrees: float) -> Matrix:
@@ -129,11 +142,9 @@ def _turned(scale: float, degrees: float) -> Matrix:
 
 
 def _paste(image: Image, scrap: Scrap, matrix: Matrix, outline: Polygon, place: list[int], size: list[int]) -> None:
-    """Draw what lies inside a scrap's outline into an image, with a soft edge."""
+    """Draw what lies inside a scrap's outline into an image."""
     (x, y), (width, height) = place, size
     seen = warp(scrap.image, matrix, (width, height))
     inside = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(inside, [np.rint((outline - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    window = image[y : y + height, x : x + width]
-    share = inside[..., None].astype(np.float32) / 255
-    window[:] = np.rint(window * (1 - share) + seen * share).astype(np.uint8)
+    cv2.fillPoly(inside, [np.rint((outline - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    np.copyto(image[y : y + height, x : x + width], seen, where=inside[..., None].astype(bool))

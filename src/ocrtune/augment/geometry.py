@@ -286,8 +286,8 @@ def moved_regions(regions: Sequence[TextRegion], matrix: Matrix, size: tuple[int
     """
     polygons = transform_polygons([region.polygon for region in regions], matrix)
     low, high = bounds(polygons)
-    visible = (high > 0).all(axis=1) & (low < size).all(axis=1)
-    cut = (low < 0).any(axis=1) | (high > size).any(axis=1)
+    visible = np.asarray((high > 0).all(axis=1) & (low < size).all(axis=1))
+    cut = np.asarray((low < 0).any(axis=1) | (high > size).any(axis=1))
     window = shapely.box(0, 0, *size)
     kept = []
     for index in np.flatnonzero(visible).tolist():

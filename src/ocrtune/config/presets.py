@@ -100,7 +100,6 @@ LINES: dict[str, Values] = {
         "invert": 0.0,
     },
     "industrial-marker": {
-        "jitter": 0.06,
         "stretch": 1.2,
         "tia": 0.2,
         "rotate": 8.0,
@@ -114,7 +113,6 @@ LINES: dict[str, Values] = {
         "invert": 0.2,
     },
     "scene": {
-        "jitter": 0.06,
         "stretch": 1.25,
         "tia": 0.4,
         "rotate": 5.0,

@@ -45,9 +45,17 @@ def _views(ledger: Ledger, train: dict[str, str]) -> None:
     for name in ("EastRandomCropData", "RandomCrop"):
         ledger.skip_leaf(train.get(name, ""), "the default size, 640 x 640")
     if "CopyPaste" in train:
-        ledger.refuse(train["CopyPaste"], "texts of other pages are not pasted into views here")
+        key = train["CopyPaste"]
+        ledger.put("augment.copy_paste", 1.0)
+        ledger.put("augment.paste_rotate", 180.0)
+        ledger.note(key, "augment.copy_paste, paste_rotate", [1.0, 180.0], "into the view, once it is chosen")
+        for name, usual in (("objects_paste_ratio", 0.2), ("limit_paste", True)):
+            if ledger.get(f"{key}.{name}", usual) == usual:
+                ledger.skip(f"{key}.{name}", "the same here")
+            else:
+                ledger.refuse(f"{key}.{name}", f"{usual} here")
     if "RandomPerspective" in train:
-        ledger.refuse(train["RandomPerspective"], "views are scaled and rotated, not seen in perspective")
+        ledger.refuse(train["RandomPerspective"], "give augment.perspective; theirs is measured otherwise")
 
 
 def _geometry(ledger: Ledger, train: dict[str, str]) -> None:
