@@ -20,7 +20,7 @@ from ocrtune.runtime.crop import crop_region
 BOOK = FontBook(read_fonts(default_fonts())[0])
 PAD = 0.06  # around the ink, in font sizes
 PLAIN = Scenario(ink=(1, 1), paper=(255, 255), spread=(0.3, 0.3), blur=(0.3, 0.3), noise=(0, 0))
-TALL = st.text("ABCDEFHKLMNPRTUXYZ1247", min_size=2, max_size=9)  # from the baseline to the height of capitals
+TALL = st.text("ABCDEFHKLMNPRTUXYZ247", min_size=2, max_size=9)  # from the baseline to the height of capitals
 
 
 def sheet_of(texts: list[str], size: int, font: int) -> Sheet:
@@ -36,7 +36,7 @@ def ink_margins(image: Image, quad: Polygon, grown: float) -> np.ndarray:
     crop = cv2.cvtColor(crop_region(image, quad, grown), cv2.COLOR_BGR2GRAY)
     height = np.linalg.norm(quad[3] - quad[0] + quad[2] - quad[1]) / 2
     extra = np.ceil(grown * height)
-    ink = crop < 200
+    ink = crop < 190
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     outer = np.array([columns[0], rows[0], crop.shape[1] - 1 - columns[-1], crop.shape[0] - 1 - rows[-1]])
     return outer - extra
@@ -60,8 +60,22 @@ def test_quads_follow_the_ink_through_perspective(
     for region in sheet.regions("line"):
         quad = taken.view.outline(region.polygon)
         margins = ink_margins(taken.image, quad, 0.3)
-        # perspective changes sizes by some per cent; half a pixel each for rounding, blur and threshold
-        assert np.abs(margins - PAD * size).max() < 1.5 + 0.1 * PAD * size, (region.text, margins)
+        # faint edges of strokes, the crop's whole pixels and the change of size by perspective
+        assert np.abs(margins - PAD * size).max() < 2.2, (region.text, margins)
+
+
+def test_quads_are_not_shifted_by_parts_of_a_pixel() -> None:
+    rng, margins = np.random.default_rng(1), []
+    for seed in range(25):
+        texts = ["".join(rng.choice(list("HEFTLKMN"), 6)) for _ in range(4)]
+        scenario = Scenario(**{**vars(PLAIN), "turn": 20.0, "tilt": 0.03})
+        taken = picture(sheet_of(texts, 30, 0), scenario, 30, np.random.default_rng(seed))
+        quads = [taken.view.outline(region.polygon) for region in sheet_of(texts, 30, 0).regions("line")]
+        margins += [ink_margins(taken.image, quad, 0.3) for quad in quads]
+    left, top, right, bottom = np.mean(margins, axis=0)
+    assert abs(left - right) < 0.3
+    assert abs(top - bottom) < 0.3
+    assert np.abs(np.array([left, top, right, bottom]) - PAD * 30).max() < 0.8
 
 
 def test_quad_starts_where_the_text_does_on_a_sheet_that_stands_on_its_head() -> None:
@@ -85,10 +99,10 @@ def test_words_and_lines_are_the_same_ink() -> None:
     assert np.allclose(lines[0].polygon[0], hull.min(axis=0))
     assert np.allclose(lines[0].polygon[2], hull.max(axis=0))
     for word in words:
-        x0, y0, x1, y1 = (*word.polygon[0], *word.polygon[2])
-        ink = sheet.ink[round(y0) : round(y1), round(x0) : round(x1)]
+        (x0, y0), (x1, y1) = np.round(word.polygon[[0, 2]]).astype(int).tolist()
+        ink = sheet.ink[y0:y1, x0:x1]
         assert ink.max() > 200
-        assert not sheet.ink[round(y0) : round(y1), round(x1) : round(x1) + 3].any()
+        assert not sheet.ink[y0:y1, x1 : x1 + 3].any()
 
 
 def test_a_dash_is_labelled_as_high_as_a_small_letter() -> None:

@@ -73,6 +73,7 @@ def command(
     from ocrtune.data.synth.scenarios import SCENARIOS, UPRIGHT
     from ocrtune.data.synth.templates import LINE, TEMPLATES
     from ocrtune.errors import UsageError, named
+    from ocrtune.runtime.engines import available_cores
 
     output = Output(json)
     for name in template or ():
@@ -104,7 +105,7 @@ def command(
     generator = Generator(recipe)
     _say_fonts(generator, output)
     with output.bar("pictures", count) as each:
-        written = generate(generator, count, out, format, workers or _cores(), each)
+        written = generate(generator, count, out, format, workers or available_cores(), each)
     path = f"{format}:{written.labels}"
     _say_written(written, path, output)
     output.result(
@@ -205,9 +206,3 @@ def _say_written(written: Written, path: str, output: Output) -> None:
 
 def _some(characters: list[str]) -> str:
     return "".join(characters[:_SHOWN]) + (" ..." if len(characters) > _SHOWN else "")
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -34,7 +34,8 @@ def streaked(ink: Cover, rng: np.random.Generator, strength: float) -> Cover:
         columns[at : at + wide] = rng.uniform(0.15, 0.6)
     columns *= 1 - 0.5 * strength * _profile(width, rng, 150)
     rows = 1 - strength * _profile(height, rng, 45) * rng.uniform(0.4, 1)
-    rows *= 1 - strength * rng.uniform(0, 0.6) * np.linspace(*rng.permutation([0, 1]), height) ** 2
+    end = np.linspace(0, 1, height)[:: rng.choice([-1, 1])]
+    rows *= 1 - strength * rng.uniform(0, 0.6) * end**2
     return np.asarray(ink * columns[None] * rows[:, None], np.float32)
 
 

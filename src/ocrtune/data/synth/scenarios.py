@@ -281,7 +281,7 @@ def _laid(
         behind = camera.cut(read_image(backgrounds[int(rng.integers(len(backgrounds)))]), view.width, view.height, rng)
     elif scenario.margin[1]:
         behind = camera.table(view.width, view.height, rng)
-    elif not scenario.turn:
+    elif not (scenario.turn or scenario.tilt):
         return surface
     else:  # the lid of a scanner
         behind = np.full((3, view.height, view.width), rng.choice([20.0, 235.0, 252.0]), np.float32)

@@ -93,7 +93,7 @@ class Sheet:
         other = self.book.pick(self.rng, text)
         if other is None:
             self.skipped += 1
-            self.missing.update(min((f.missing(text) for f in self.book.fonts), key=len))
+            self.missing.update(min((f.missing(text) for f in self.book.fonts), key=lambda missing: len(str(missing))))
         return other
 
     def measure(self, text: str, size: int, font: Font | None = None) -> float:
@@ -329,9 +329,7 @@ def _pixel(point: tuple[float, float] | npt.NDArray[np.float64]) -> tuple[int, i
 
 
 def _hull(boxes: list[Box]) -> Box:
-    values = np.array(boxes)
-    x0, y0, x1, y1 = (*values[:, :2].min(axis=0), *values[:, 2:].max(axis=0))
-    return float(x0), float(y0), float(x1), float(y1)
+    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
 
 
 def _quad(box: Box) -> Polygon:
