@@ -13,8 +13,7 @@ from ocrtune.data.check.findings import Finding, Severity, called
 from ocrtune.data.check.image import ImageFacts, turned_with_image
 from ocrtune.data.check.outlines import mend_outlines
 from ocrtune.data.check.texts import mend_text
-from ocrtune.data.formats._text import FULL_IMAGE
-from ocrtune.page import Page, TextRegion
+from ocrtune.page import Page, TextRegion, covers
 
 _TINY = 32  # pixels
 _HUGE = 50_000_000  # pixels
@@ -114,10 +113,7 @@ def _image_faults(page: Page, facts: ImageFacts, where: str) -> list[Finding]:
 
 def covers_image(page: Page, facts: ImageFacts) -> bool:
     """Whether the page is the cut image of one line."""
-    if len(page.regions) != 1:
-        return False
-    extent = np.ptp(page.regions[0].polygon, axis=0)
-    return bool((extent >= (FULL_IMAGE * facts.width, FULL_IMAGE * facts.height)).all())
+    return len(page.regions) == 1 and covers(page.regions[0], (facts.width, facts.height))
 
 
 def _turned(regions: Sequence[TextRegion], facts: ImageFacts) -> tuple[list[TextRegion], bool]:
