@@ -183,10 +183,10 @@ def test_pages_are_let_go_as_they_are_written(name: str, tmp_path: Path) -> None
     def watched() -> Iterator[Page]:
         for number, page in enumerate(stream_dataset(f"{name}:{target(tmp_path, name)}")):
             if number % 13 == 12:
-                alive.append(sum(isinstance(each, Page) for each in gc.get_objects()))
+                alive.append(sum(type(each) is Page for each in gc.get_objects()))
             yield page
 
-    before = sum(isinstance(each, Page) for each in gc.get_objects())
+    before = sum(type(each) is Page for each in gc.get_objects())
     assert write_dataset(watched(), name, target(tmp_path / "again", name)).pages == 40
     assert max(alive) <= before + 3, "memory does not grow with the pages"
 
