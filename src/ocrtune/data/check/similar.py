@@ -3,8 +3,8 @@
 The hash is the signs of the 32 x 32 lowest DCT coefficients of a 128 x 128 thumbnail (Zauner 2010, "Implementation and
 Benchmarking of Perceptual Image Hash Functions", with 1024 bits instead of 64). In 64 or 256 bits, receipts of one shop
 that differ in a few figures are as near as copies are. In 1024 bits, the nearest different ones of 250 differ in 15 %, and
-a copy that was saved as JPEG of quality 30, halved, blurred or made darker differs in 4 %. Crops of more than 1 % and turns
-of more than half a degree are not found.
+a copy that was saved as JPEG of quality 30, halved, blurred or made darker differs in 4 %. Crops of 2 % at each side and
+turns by 1 degree are not found.
 
 Candidates come from sorted lists (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so that
 the time is n log n.
