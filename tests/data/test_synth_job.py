@@ -72,6 +72,8 @@ def test_a_set_can_grow_but_not_shrink_or_change(tmp_path: Path) -> None:
     generate(Generator(LINES), 4, out, "lmdb")
     written = generate(Generator(LINES), 6, out, "lmdb")
     assert (written.made, written.pages, len(pages_of("lmdb", written))) == (2, 6, 6)
+    again = generate(Generator(LINES), 6, out, "csv")
+    assert (again.made, len(pages_of("csv", again)), len(pages_of("lmdb", written))) == (0, 6, 6)
     with pytest.raises(UsageError, match="6 pictures already, more than the 3 asked for"):
         generate(Generator(LINES), 3, out, "lmdb")
     with pytest.raises(UsageError, match="of other settings, fonts or texts"):

@@ -30,11 +30,11 @@ _FILES = {
     "paddle": "labels.txt",
     "csv": "labels.csv",
     "json": "labels.json",
-    "coco-text": "labels.json",
-    "label-studio": "labels.json",
+    "coco-text": "coco-text.json",
+    "label-studio": "label-studio.json",
     "cvat": "annotations.xml",
 }
-_FOLDER = "labels"  # of the formats that are folders
+"""Label files of formats that are one file; the others are folders of the format's name."""
 _EACH_WORKER = 8  # pictures that make a process of its own worth while
 
 
@@ -71,7 +71,9 @@ def generate(
     workers: int = 1,
     each: Callable[[], None] = lambda: None,
 ) -> Written:
-    """Write ``count`` pictures and their labels; pictures that an earlier run of the same recipe wrote are kept.
+    """Write ``count`` pictures and their labels.
+
+    Pictures that an earlier run of the same recipe wrote are kept; labels are written anew for all of them.
 
     Args:
         generator: makes the pictures in this process; others make one of their own from its recipe.
@@ -105,14 +107,10 @@ def generate(
                 each()
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted; what was made is kept", where=out, hint="the same command goes on") from error
-    written = Written(out / _FILES.get(data_format, _FOLDER), made=count - done)
-    if written.made and written.labels.is_dir():  # of the smaller set that was here before
+    written = Written(out / _FILES.get(data_format, data_format), made=count - done)
+    if written.labels.is_dir():  # of a smaller set, perhaps
         shutil.rmtree(written.labels)
-    if written.made or not written.labels.exists():
-        write_dataset(_pages(journal, written, generator.wanted), data_format, written.labels)
-    else:
-        for _ in _pages(journal, written, generator.wanted):
-            pass
+    write_dataset(_pages(journal, written, generator.wanted), data_format, written.labels)
     return written
 
 
