@@ -32,7 +32,7 @@ from ocrtune.data.formats import (
 from ocrtune.data.formats._images import is_absolute
 from ocrtune.data.formats._losses import Loss, counted
 from ocrtune.data.formats._shapes import LARGEST, in_order
-from ocrtune.data.formats._text import Report, is_line
+from ocrtune.data.formats._text import Report, is_line, is_unicode
 from ocrtune.errors import DataError, UsageError, nearest
 from ocrtune.page import Page, TextRegion
 
@@ -259,8 +259,8 @@ def _pages(dataset: DatasetPath, report: Report, required: bool, as_written: boo
             if is_absolute(page.name) and isinstance(page.image, Path) and str(page.image) != page.name:
                 elsewhere += 1
                 example = example or page.name
+            page.regions = [region for region in page.regions if _usable(region, report, as_written)]
             if not as_written:
-                page.regions = [region for region in page.regions if _usable(region, report)]
                 for region in page.regions:
                     region.polygon = in_order(region.polygon)
             yield page
@@ -279,25 +279,17 @@ def _pages(dataset: DatasetPath, report: Report, required: bool, as_written: boo
         )
 
 
-def _usable(region: TextRegion, report: Report) -> bool:
-    """Whether coordinates are pixels and the text is Unicode."""
+def _usable(region: TextRegion, report: Report, as_written: bool) -> bool:
+    """Whether the text is Unicode, and coordinates are pixels (which is for the caller to see ``as_written``)."""
     what = None
-    if not (np.abs(region.polygon) <= LARGEST).all():
+    if not as_written and not (np.abs(region.polygon) <= LARGEST).all():
         what = "a coordinate is no number, or too large to be a pixel"
-    elif region.text is not None and not region.text.isascii() and _has_surrogates(region.text):
+    elif region.text is not None and not is_unicode(region.text):
         what = "the text holds half a character (a lone surrogate)"
     if what is not None:
         hint = "correct or delete the label; 'ocrtune data check --fix' leaves such labels out"
         report(DataError(what, where=region.source, hint=hint))
     return what is None
-
-
-def _has_surrogates(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _existing(path: Path, spec: str) -> Path:
