@@ -82,7 +82,12 @@ def named_page(name: str, regions: list[TextRegion], file: Path, images: Images,
 
 def no_image(name: str, where: object, base: Path) -> DataError:
     """The error for an image that a label names and nobody finds."""
-    return DataError(f"the image {brief(name)} does not exist", where=where, expected=f"a path below {base}")
+    return DataError(
+        f"the image {brief(name)} does not exist",
+        where=where,
+        expected=f"a path below {base}",
+        hint="'ocrtune data check' lists all that is missing",
+    )
 
 
 def write_each(
