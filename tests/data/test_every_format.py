@@ -191,8 +191,11 @@ def test_pages_are_let_go_as_they_are_written(name: str, tmp_path: Path) -> None
     assert max(alive) <= before + 3, "memory does not grow with the pages"
 
 
-def test_real_pages_go_through_every_format(receipts: Path, scene_text: Path, tmp_path: Path) -> None:
-    pages = [*read_dataset(f"icdar:{receipts / 'val'}")[:3], *read_dataset(f"icdar:{scene_text / 'test_list.txt'}")[:5]]
+def test_real_pages_go_through_every_format(
+    receipts: Path, scene_text: Path, cable_pages: list[Page], tmp_path: Path
+) -> None:
+    scenes = read_dataset(f"icdar:{scene_text / 'test_list.txt'}")
+    pages = [*read_dataset(f"icdar:{receipts / 'val'}")[:3], *scenes[:5], *cable_pages[:5]]
     for name in PAGE_FORMATS:
         written = write_dataset(pages, name, target(tmp_path, name))
         cannot = FORMATS[name].CANNOT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -162,6 +163,27 @@ def test_entity_attacks_are_refused(name: str, tmp_path: Path) -> None:
         pages, faults = survives(name, path)
         assert not any(region.text and "secret" in region.text for page in pages for region in page.regions)
         assert any("entities" in fault.what and "DOCTYPE" in (fault.hint or "") for fault in faults)
+
+
+@pytest.mark.parametrize("name", sorted(set(TEXT_FORMATS) - {"csv", "icdar", "paddle"}))
+def test_folders_in_the_place_of_label_files(name: str, tmp_path: Path) -> None:
+    path = planted(tmp_path, name, valid(name)[1])
+    label = tmp_path / valid(name)[0]
+    label.unlink()
+    label.mkdir()
+    pages, faults = survives(name, path)
+    assert not pages
+    assert faults or not path.is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file names that are not Unicode")
+@pytest.mark.parametrize("name", ["json", "voc", "icdar"])
+def test_image_names_that_no_label_file_can_say(name: str, tmp_path: Path) -> None:
+    image = tmp_path / os.fsdecode(b"caf\xe9.png")
+    image.write_bytes(save_image(tmp_path / "a.png").read_bytes())
+    with pytest.raises(DataError, match="not UTF-8"):
+        write_dataset([Page(image, [])], name, target(tmp_path, name))
+    assert not target(tmp_path, name).exists()
 
 
 def test_the_first_fault_is_raised_where_nobody_collects_them(tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from ocrtune.page import Page, TextRegion
 
 _LOOKED_AT = 5  # label files that have to tell which format a folder has
 _LISTS = frozenset({"classes.txt", "predefined_classes.txt", "readme.txt"})
-
-
 Fits = Callable[[Path], bool]
 """Whether a label file is of a format; looks at its beginning."""
 
@@ -63,6 +61,9 @@ def read_each(
         except DataError as error:
             report(error)
             continue
+        except OSError as error:
+            report(DataError(f"the label file cannot be read: {error.strerror}", where=file))
+            continue
         if page is not None:
             yield page
 
@@ -81,7 +82,12 @@ def named_page(name: str, regions: list[TextRegion], file: Path, images: Images,
 
 def no_image(name: str, where: object, base: Path) -> DataError:
     """The error for an image that a label names and nobody finds."""
-    return DataError(f"the image {brief(name)} does not exist", where=where, expected=f"a path below {base}")
+    return DataError(
+        f"the image {brief(name)} does not exist",
+        where=where,
+        expected=f"a path below {base}",
+        hint="'ocrtune data check' lists all that is missing",
+    )
 
 
 def write_each(
@@ -135,7 +141,8 @@ def _names(folder: Path, suffix: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if name.lower().endswith(suffix) and not name.startswith(".") and name.lower() not in _LISTS:
+            listed = name.startswith(".") or name.lower() in _LISTS
+            if name.lower().endswith(suffix) and not listed and entry.is_file():
                 yield name
 
 

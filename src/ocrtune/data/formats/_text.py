@@ -72,8 +72,26 @@ def marked(region: TextRegion) -> str:
 
 
 def reference_to(image: Path, base: Path) -> str:
-    """How a label file in folder ``base`` names an image: relative, with forward slashes."""
-    return Path(os.path.relpath(image.absolute(), base.absolute())).as_posix()
+    """How a label file in folder ``base`` names an image: relative, with forward slashes.
+
+    Raises:
+        DataError: the image's name is no UTF-8, as label files are.
+    """
+    name = Path(os.path.relpath(image.absolute(), base.absolute())).as_posix()
+    if not is_unicode(name):
+        raise DataError("the image's name is not UTF-8", where=ascii(name), hint="rename the file")
+    return name
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON and file names can hold halves of characters (lone surrogates)."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def number(value: float) -> str:

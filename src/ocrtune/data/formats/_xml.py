@@ -111,7 +111,7 @@ class _Tree(TreeBuilder):
         done, self._done = self._done, []
         return done
 
-    def start(self, tag, attrs):  # type: ignore[no-untyped-def]
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         if len(self._open) == DEEPEST:
             raise ValueError(f"elements are nested more than {DEEPEST} deep")
         element = super().start(tag.rpartition("}")[2], attrs)
@@ -119,7 +119,7 @@ class _Tree(TreeBuilder):
         self._open.append(element)
         return element
 
-    def end(self, tag):  # type: ignore[no-untyped-def]
+    def end(self, tag: str, /) -> Element:
         element = super().end(tag.rpartition("}")[2])
         self._open.pop()
         if len(self._open) == 1 and element.tag == self._tag:

@@ -82,10 +82,11 @@ def _scales(root: Element, page: Page) -> tuple[float, float]:
     if unit is None or unit.strip() == "pixel":
         return 1, 1
     sheet = root.find("Layout/Page")
+    said = {} if sheet is None else sheet.attrib
     width, height = image_size(page.path)
     try:
-        return width / float(sheet.get("WIDTH", "")), height / float(sheet.get("HEIGHT", ""))  # type: ignore[union-attr]
-    except (ValueError, AttributeError, ZeroDivisionError) as error:
+        return width / float(said["WIDTH"]), height / float(said["HEIGHT"])
+    except (KeyError, ValueError, ZeroDivisionError) as error:
         raise DataError(
             f"the unit is {unit.strip()[:40]}, and the page does not say its size",
             where=page.source,
@@ -126,9 +127,8 @@ def _document(page: Page, reference: str) -> str:
 
 def _line(region: TextRegion, index: int) -> str:
     x0, y0, x1, y1 = bounds(region.polygon)
-    place = (
-        f'HPOS="{number(x0)}" VPOS="{number(y0)}" WIDTH="{number(x1 - x0)}" HEIGHT="{number(y1 - y0)}"'  # of the box
-    )
+    sides = zip(("HPOS", "VPOS", "WIDTH", "HEIGHT"), (x0, y0, x1 - x0, y1 - y0), strict=True)
+    place = " ".join(f'{key}="{number(value)}"' for key, value in sides)
     points = " ".join(f"{number(x)},{number(y)}" for x, y in region.polygon.tolist())
     string = "" if region.text is None else f"<String CONTENT={as_attribute(region.text)} {place}/>"
     tags = f' TAGREFS="{_IGNORE}"' if region.ignore else ""

@@ -94,7 +94,8 @@ def read(path: Path, report: Report) -> Iterator[Page]:
 def write(pages: Iterable[Page], path: Path) -> None:
     """Write one label file, of recognition where every page is one line; paths are relative to its folder.
 
-    Whether every page is one line shows at the end, so lines of both kinds are written until one is none.
+    Whether every page is one line shows at the end, so lines of both kinds are written until one is none. Lines of
+    recognition have no place for line breaks, which become blanks, nor for the texts of what is ignored.
     """
     with whole_file(path) as file, tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as lines:
         as_lines = True

@@ -110,7 +110,7 @@ def generate(
     written = Written(out / _FILES.get(data_format, data_format), made=count - done)
     if written.labels.is_dir():  # of a smaller set, perhaps
         shutil.rmtree(written.labels)
-    write_dataset(_pages(journal, written, generator.wanted), data_format, written.labels)
+    write_dataset(_pages(journal, written, generator.wanted), data_format, written.labels, replace=True)
     return written
 
 
