@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -49,7 +48,7 @@ def mend_outlines(
     """
     finite = []
     for region in regions:
-        if math.isfinite(region.polygon.sum(dtype=np.float64)):
+        if np.isfinite(region.polygon).all():
             finite.append(region)
         else:
             found(region, "polygon-not-finite", "error", "has a coordinate that is no number", "drops the region")
