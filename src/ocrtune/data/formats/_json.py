@@ -13,6 +13,7 @@ from ocrtune.errors import DataError
 
 _CHUNK = 1 << 16
 _NEAR_END = 64  # characters; a fault so close to the end of what was read may be no more than a cut
+_GOES_ON = 2  # characters behind what looks like a number, "1" in "1e+", that may yet belong to it
 _START = 1 << 20
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -154,7 +155,7 @@ class _Scanner:
                     self._at = min(error.pos, len(self._buffer))
                     raise self._fault(error.msg) from error
             else:
-                if end < len(self._buffer) or self._ended:
+                if end + _GOES_ON < len(self._buffer) or self._ended:
                     self._at = end
                     return value
             self._more(wanted)
