@@ -332,7 +332,10 @@ class RecognitionAugmentConfig(LineAugmentConfig):
 
     join: float = Field(0.0, ge=0, le=1, description="share of lines that another is set behind")
     overturn: float = Field(
-        0.1, ge=0, le=1, description="share of lines that are turned over and taught to say nothing"
+        0.0,
+        ge=0,
+        le=1,
+        description="share of lines turned over and taught to say nothing; for images that may stand on their head",
     )
 
 

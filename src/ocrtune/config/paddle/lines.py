@@ -34,7 +34,6 @@ def import_recognition(ledger: Ledger, known: Known, root: str) -> None:
         ledger.note(f"{train['RecConAug']}.prob", "augment.join", join, "one line is set behind another, with a space")
         ledger.skip(train["RecConAug"], "one further line of any length that fits input.max_width")
     ledger.put("augment.join", join)
-    ledger.put("augment.overturn", 0.0)
     _shapes(ledger, known)
     _guide(ledger, known, root)
     _losses(ledger)
@@ -44,9 +43,6 @@ def import_recognition(ledger: Ledger, known: Known, root: str) -> None:
         ledger.map(ignored, "text.policy", policy)
     ledger.refuse("Metric.is_filter", "texts are compared with all their characters; see text.policy")
     skip_fixed_transforms(ledger)
-    ledger.propose(
-        "augment.overturn", 0.0, 0.1, "theirs", "lines that stand on their head are then doubted, not guessed at"
-    )
     ledger.propose(
         "input.max_width",
         "320 in training and evaluation, any in deployment",
