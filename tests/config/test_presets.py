@@ -63,3 +63,14 @@ def test_a_scenario_that_does_not_exist_is_refused_with_those_that_do() -> None:
         augment("detection", "augment.preset=recipt")
     assert "augment.preset" in str(caught.value)
     assert "'receipt'" in str(caught.value)
+
+
+def test_a_typed_preset_wins_over_the_numbers_of_a_run(tmp_path: Path) -> None:
+    """A run's own configuration names every key; ``augment.preset=scene`` over it must still do something."""
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_yaml(load_config(None, ["data.train=a"]).config), encoding="utf-8")
+    loaded = load_config(path, ["augment.preset=scene", "augment.rotate=7"])
+    expected = load_config(None, ["data.train=a", "augment.preset=scene", "augment.rotate=7"])
+    assert loaded.config == expected.config
+    assert loaded.origins["augment.rotate"] == "command line"
+    assert loaded.origins["augment.perspective"] == "preset scene"

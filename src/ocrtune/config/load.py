@@ -17,6 +17,9 @@ from ocrtune.errors import ConfigError, nearest
 DEFAULT = "default"
 
 
+_TYPED = "command line"
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A configuration and the origin of its values.
@@ -54,11 +57,20 @@ def load_config(path: Path | None, overrides: Iterable[str] = ()) -> Loaded:
     for override in overrides:
         key, value = _split(override)
         _put(values, key, value, override)
-        origins[key] = "command line"
-    config = build_config(values, origins)
+        origins[key] = _TYPED
     augment = values.get("augment")
-    if isinstance(augment, dict) and "preset" in augment:
-        for key in preset_keys(config.task, augment["preset"]):
+    chosen = (
+        preset_keys(str(values.get("task", "detection")), augment.get("preset")) if isinstance(augment, dict) else {}
+    )
+    if origins.get("augment.preset") == _TYPED and isinstance(augment, dict):
+        # what is typed wins over the file, whose keys would win over a preset of its own
+        for key in chosen:
+            if origins.get(f"augment.{key}") != _TYPED:
+                augment.pop(key, None)
+                origins.pop(f"augment.{key}", None)
+    config = build_config(values, origins)
+    if isinstance(augment, dict):
+        for key in chosen:
             origins.setdefault(f"augment.{key}", f"preset {augment['preset']}")
     return Loaded(config, origins)
 
