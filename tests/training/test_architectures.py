@@ -17,13 +17,14 @@ from ocrtune.config.load import build_config
 from ocrtune.config.paddle import import_paddle
 from ocrtune.data.formats import read_dataset, write_dataset
 from ocrtune.detection.model import DETECTORS, build_detector
-from ocrtune.orientation.model import CLASSIFIERS, build_classifier
 from ocrtune.page import Page
 from ocrtune.recognition.model import RECOGNIZERS, build_recognizer
 from ocrtune.runtime.crop import crop_region
 from ocrtune.weights.defaults import line_preprocess, page_preprocess, task_of
 from ocrtune.workflows.train import train
 from support.paddle_configs import OFFICIAL, as_yaml
+
+BASE = "ppocr-mobile-ori"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def dictionary(small_pages: Path) -> Path:
 @torch.no_grad()
 def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Path:
     """Fresh weights whose normalisation knows its inputs: without that, rounding explodes in a deep network's eval mode."""
+    torch.manual_seed(0)
     page = read_dataset(f"json:{pages}")[0]
     image = page.load()
     model: nn.Module
@@ -63,17 +65,14 @@ def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Pat
         x = torch.from_numpy(page_preprocess().normalise(image[:320, :320]).transpose(2, 0, 1)[None].copy())
     else:
         classes = dictionary.read_text(encoding="utf-8").count("\n") + 1
-        model = build_recognizer(arch, classes) if arch in RECOGNIZERS else build_classifier(arch)
+        model = build_recognizer(arch, classes)
         lines = line_preprocess(arch)
         crops = [np.asarray(cv2.resize(crop_region(image, r.polygon), (160, 48)), np.uint8) for r in page.regions]
         x = torch.from_numpy(lines(crops, lines.input_width(160, 48)))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
-    output = model.train()(x)
-    if arch in CLASSIFIERS:  # both answers must occur
-        assert isinstance(model.head, nn.Linear)
-        model.head.bias.sub_(output.mean(0))
+    model.train()(x)
     torch.save(model.state_dict(), path)
     return path
 
@@ -81,7 +80,9 @@ def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Pat
 def small_run(values: dict[str, Any], pages: Path, dictionary: Path, folder: Path) -> Manifest:
     """Train for two steps; the manifest of what comes out."""
     task, arch = values["task"], values["model"]["arch"]
-    weights = settled_weights(arch, pages, dictionary, folder / "start.pth")
+    # a classifier that knows nothing gives one answer alone, which the export refuses
+    knows = task == "orientation"
+    weights = BASE if knows else settled_weights(arch, pages, dictionary, folder / "start.pth")
     changes: dict[str, dict[str, Any]] = {
         "model": {"pretrained": str(weights), "partial": False},
         "data": {"train": f"json:{pages}", "val": f"json:{pages}", "batch_size": 2, "num_workers": 0},
@@ -96,7 +97,7 @@ def small_run(values: dict[str, Any], pages: Path, dictionary: Path, folder: Pat
     merged = {**values, **{section: {**values.get(section, {}), **keys} for section, keys in changes.items()}}
     train(build_config(merged), folder)
     manifest = Bundle.load(folder / "bundle").manifest
-    assert (manifest.task, manifest.form) == (task, "training")
+    assert (manifest.task, manifest.form) == (task, "deployed" if knows else "training")
     gate = manifest.provenance["gate"]
     assert gate["boxes_equal" if task == "detection" else "texts_equal"] >= 0.99
     return manifest
