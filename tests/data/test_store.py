@@ -193,6 +193,50 @@ def test_what_cannot_be_rebuilt_is_said_and_the_rest_is_kept(store: Path, tmp_pa
     assert verify_store(store).intact
 
 
+def test_an_entry_that_stays_lost_keeps_what_can_be_read(store: Path, tmp_path: Path) -> None:
+    damage(store, "sha256-000000003", 0)  # no JSON any more: every part is blamed
+    damage(store, "image-000000006", 100)
+    before = dict(entries(store))
+    (tmp_path / "drawn" / "page_2.png").unlink()
+    repair = repair_store(store)
+    assert [found.number for found in repair.rebuilt] == [6]
+    assert [found.number for found in repair.lost] == [3]
+    after = dict(entries(store))
+    assert {key for key in before if before[key] != after.get(key)} == {b"image-000000006"}
+
+
+def test_a_store_of_which_nothing_can_be_mended_stays_as_it_is(tmp_path: Path, source: str) -> None:
+    build_store(read_dataset(source), tmp_path / "store")  # it does not know its source
+    damage(tmp_path / "store", "sha256-000000003", 0)
+    damage(tmp_path / "store", "page-000000005", 9)
+    before = (tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()
+    assert [found.number for found in repair_store(tmp_path / "store").lost] == [3, 5]
+    assert ((tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()) == before
+
+
+def test_a_changed_source_is_told_without_checksums_too(store: Path, tmp_path: Path) -> None:
+    for number in (3, 6):
+        damage(store, f"sha256-{number:09d}", 0)
+    save_image(tmp_path / "drawn" / "page_2.png", seed=77)
+    repair = repair_store(store)
+    assert [found.number for found in repair.rebuilt] == [6], "the image and the labels are those that are stored"
+    assert [found.number for found in repair.changed] == [3], "another image than it was"
+    assert verify_store(store).intact
+
+
+def test_a_store_without_the_faulty_labels_of_its_source_is_built_anew(tmp_path: Path) -> None:
+    write_paired(tmp_path / "set", sample_pages(tmp_path / "images", 2))
+    source, path = f"icdar:{tmp_path / 'set'}", tmp_path / "store"
+    with (tmp_path / "set" / "box" / "page_0.csv").open("a") as file:
+        file.write("10,20,thirty\n")
+    build_store(read_dataset(source, lambda fault: None), path, source)
+    expected = read_dataset(str(path))
+    (path / "data.mdb").write_bytes(b"")
+    assert repair_store(path).whole
+    for mine, theirs in zip(expected, read_dataset(str(path)), strict=True):
+        same(mine, theirs)
+
+
 def test_a_data_set_that_has_moved_repairs_too(store: Path, tmp_path: Path) -> None:
     damage(store, "page-000000001", 20)
     damage(store, "image-000000008", 20)

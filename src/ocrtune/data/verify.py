@@ -133,6 +133,17 @@ def intact_parts(file: MdbFile, number: int, damage: Damage | None) -> Entry:
     )
 
 
+def readable_parts(file: MdbFile, number: int) -> Entry:
+    """The values of an entry as they stand in the file, damaged or not, and None for those that cannot be read."""
+    parts: dict[str, bytes | None] = {}
+    for part in (*CHECKED, "sha256"):
+        try:
+            parts[part] = file.get(f"{part}-{number:09d}".encode())
+        except DataError:
+            parts[part] = None
+    return Entry(**parts)
+
+
 def _checksum_faults(values: dict[str, bytes | None], unread: dict[str, str]) -> dict[str, str]:
     sums = _object(values.get("sha256"))
     if sums is None:
