@@ -237,6 +237,18 @@ def test_a_store_without_the_faulty_labels_of_its_source_is_built_anew(tmp_path:
         same(mine, theirs)
 
 
+def test_the_folder_that_one_is_in_is_repaired_and_built(
+    store: Path, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(store, "image-000000003", 100)
+    monkeypatch.chdir(store)
+    assert [found.number for found in repair_store(Path()).rebuilt] == [3]
+    assert verify_store(store).intact
+    with pytest.raises(DataError, match="already there"):
+        build_store(read_dataset(source), Path())
+    assert {path.name for path in tmp_path.iterdir()} == {"drawn", "set.json", "store"}
+
+
 def test_a_data_set_that_has_moved_repairs_too(store: Path, tmp_path: Path) -> None:
     damage(store, "page-000000001", 20)
     damage(store, "image-000000008", 20)

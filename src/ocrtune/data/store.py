@@ -299,6 +299,7 @@ def writing(path: Path) -> Iterator[StoreWriter]:
     """
     import lmdb
 
+    path = path.resolve()
     partial = path.with_name(f".{path.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
