@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.data.repair import repair_store
-from ocrtune.data.store import Entry, StoreHeader, StoreImage, build_store, digest, writing
+from ocrtune.data.store import Entry, StoreHeader, StoreImage, digest
+from ocrtune.data.store_writer import build_store, writing
 from ocrtune.data.verify import verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page, TextRegion, as_polygon
@@ -282,10 +283,10 @@ BUILD = """
 import os, signal, sys
 from pathlib import Path
 from ocrtune.data.formats import read_dataset
-from ocrtune.data import store
+from ocrtune.data import store_writer
 from ocrtune.data.repair import repair_store
 left = int(sys.argv[3])
-put = store.StoreWriter.add
+put = store_writer.StoreWriter.add
 def add(self, items):
     global left
     put(self, items)
@@ -293,9 +294,9 @@ def add(self, items):
     left -= 1
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
-store.StoreWriter.add = add
+store_writer.StoreWriter.add = add
 if sys.argv[1] == "build":
-    store.build_store(read_dataset(sys.argv[2]), Path(sys.argv[4]), sys.argv[2])
+    store_writer.build_store(read_dataset(sys.argv[2]), Path(sys.argv[4]), sys.argv[2])
 else:
     repair_store(Path(sys.argv[4]))
 """

@@ -11,7 +11,9 @@ from typing import Any
 
 from ocrtune.data.formats import parse_dataset_path, read_dataset
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, UNFIT, Entry, StoreHeader, absolute, digest, noted_dataset, writing
+from ocrtune.data.records import MALFORMED, absolute
+from ocrtune.data.store import FILE, Entry, StoreHeader, digest, noted_dataset
+from ocrtune.data.store_writer import fill, writing
 from ocrtune.data.verify import Damage, StoreReport, intact_parts, readable_parts, verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
@@ -112,13 +114,8 @@ def _rebuild_whole(path: Path, report: StoreReport, source: str | None) -> Repai
             where=source,
             expected="the data set that the store was built from",
         )
-    lines = True
     with writing(path) as writer:
-        for number, page in enumerate(pages, start=1):
-            entry = Entry.of(page)
-            lines = lines and entry.label is not None
-            writer.add(entry.items(number))
-        writer.finish(StoreHeader("lines" if lines else "pages", source, len(pages)))
+        fill(writer, pages, source)
     return Repair(path, len(pages), rebuilt=report.damaged, whole=True)
 
 
@@ -128,7 +125,7 @@ def _from_image_file(entry: Entry, damage: Damage) -> Entry | None:
         return None
     try:
         image = Path(json.loads(entry.origin or b"{}")["image"]).read_bytes()
-    except (OSError, *UNFIT):
+    except (OSError, *MALFORMED):
         return None
     if digest(image) != _sums(entry).get("image"):
         return None

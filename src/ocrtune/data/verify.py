@@ -13,7 +13,8 @@ import numpy as np
 
 from ocrtune.data.content import ensure_complete
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import CHECKED, FILE, UNFIT, Entry, StoreHeader, digest, read_header
+from ocrtune.data.records import MALFORMED
+from ocrtune.data.store import CHECKED, FILE, Entry, StoreHeader, digest, read_header
 from ocrtune.errors import DataError
 from ocrtune.page import decode_image
 
@@ -190,6 +191,6 @@ def _name(values: dict[str, bytes | None]) -> str | None:
 def _object(data: bytes | None) -> dict[str, Any] | None:
     try:
         content = json.loads(data or b"")
-    except UNFIT:
+    except MALFORMED:
         return None
     return content if isinstance(content, dict) else None
