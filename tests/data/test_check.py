@@ -59,7 +59,7 @@ def test_not_finite_coordinates(tmp_path: Path) -> None:
     label = tmp_path / "set" / "box" / "page_0.csv"
     label.write_text("nan,2,30,2,30,12,1,12,text\n", encoding="utf-8")
     report = check_dataset(parse_dataset_path(f"icdar:{tmp_path / 'set'}"))
-    assert report.counts()["polygon-not-finite"] == 1
+    assert report.counts()["polygon-not-pixels"] == 1
     assert report.findings[0].where == f"{label}:1"
 
 
