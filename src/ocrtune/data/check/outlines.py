@@ -12,7 +12,7 @@ import numpy.typing as npt
 import shapely
 
 from ocrtune.data.check.findings import Severity, called
-from ocrtune.data.formats._shapes import LARGEST
+from ocrtune.data.formats._shapes import LARGEST, in_order
 from ocrtune.page import Polygon, TextRegion, clockwise_from_top_left, signed_area
 
 Found: TypeAlias = Callable[[TextRegion, str, Severity, str, str | None], None]
@@ -136,12 +136,9 @@ def _clipped(polygon: Polygon, width: int, height: int) -> Polygon | None:
 
 
 def _reordered(polygon: Polygon) -> Polygon | None:
-    """Four shuffled corners in order around their centre; None for other outlines."""
-    hull = cv2.convexHull(polygon, clockwise=True)[:, 0]
-    if len(polygon) != 4 or len(hull) != 4:
-        return None
-    hull = clockwise_from_top_left(hull.astype(np.float32))
-    return np.roll(hull, -int(np.argmin(hull.sum(axis=1))), axis=0)
+    """Four shuffled corners in order, as training would read them; None for what still crosses or touches itself."""
+    ordered = in_order(polygon)
+    return ordered if shapely.Polygon(ordered).is_valid else None
 
 
 def _without_repeats(regions: Sequence[TextRegion], found: Found) -> list[TextRegion]:
