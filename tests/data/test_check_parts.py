@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from ocrtune.data.check import CheckReport, Finding, check_dataset
@@ -87,6 +90,22 @@ def test_a_report_stays_small_and_counts_on() -> None:
     assert len(report.findings) == KEPT
     assert report.counts() == {"odd": KEPT + 7}
     assert report.errors == KEPT + 7
+
+
+def test_a_png_is_turned_by_exif_before_and_behind_its_pixels(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.new("RGB", (40, 20)).save(tmp_path / "before.png", exif=exif)
+    PIL.Image.new("RGB", (40, 20)).save(tmp_path / "plain.png")
+    chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    plain = (tmp_path / "plain.png").read_bytes()
+    (tmp_path / "behind.png").write_bytes(plain[:-12] + chunk + plain[-12:])  # the last 12 bytes are IEND
+    for name, orientation in (("before", 6), ("behind", 6), ("plain", 1)):
+        page = Page(tmp_path / f"{name}.png")
+        facts = image_facts(page)
+        assert facts.orientation == orientation
+        assert (facts.width, facts.height) == page.size()
 
 
 def test_a_second_check_decodes_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from ocrtune.data.check.image import ImageFacts
 from ocrtune.data.formats import DatasetPath
 from ocrtune.page import Page
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Raise it when `ocrtune.data.check.image` finds out something else: what is kept is then forgotten."""
 _COLUMNS = ("width", "height", "digest", "print", "orientation", "frames", "blank", "fault")
 _TABLES = (
