@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ import PIL.Image
 import pytest
 
 from ocrtune.data.check import CheckReport, Finding, check_dataset
+from ocrtune.data.check.cache import FactsCache
 from ocrtune.data.check.disagree import Seen, judge
 from ocrtune.data.check.findings import KEPT
 from ocrtune.data.check.image import ImageFacts, image_facts
@@ -137,6 +140,19 @@ def test_a_second_check_decodes_only_what_changed(tmp_path: Path, monkeypatch: p
         file.write_bytes(b"no database at all" * 1000)
     assert check_dataset(dataset, cache=tmp_path / "cache").counts() == changed.counts()
     assert len(looked) == 4, "a damaged cache is as good as none"
+
+
+@pytest.mark.parametrize("damaged", ["{half", "7", "[" * 100_000])
+def test_a_damaged_opinion_is_none(tmp_path: Path, damaged: str) -> None:
+    dataset, key = parse_dataset_path(f"paddle:{tmp_path}"), (b"a.png", "1")
+    with FactsCache(tmp_path / "cache", dataset) as cache:
+        cache.keep_predictions(key, "model", {"boxes": []})
+        assert cache.predictions(key, "model") == {"boxes": []}
+    (file,) = (tmp_path / "cache").iterdir()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE predictions SET regions = ?", (damaged,))
+    with FactsCache(tmp_path / "cache", dataset) as cache:
+        assert cache.predictions(key, "model") is None
 
 
 def seen(boxes: list[TextRegion], *readings: tuple[str | None, float]) -> Seen:
