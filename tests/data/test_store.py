@@ -4,6 +4,7 @@ import contextlib
 import json
 import multiprocessing
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -213,6 +214,32 @@ def test_a_store_of_which_nothing_can_be_mended_stays_as_it_is(tmp_path: Path, s
     before = (tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()
     assert [found.number for found in repair_store(tmp_path / "store").lost] == [3, 5]
     assert ((tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()) == before
+
+
+def test_the_beginning_of_a_store_without_a_source_stays(tmp_path: Path, source: str) -> None:
+    build_store(read_dataset(source), tmp_path / "store")
+    shutil.rmtree(tmp_path / "drawn")
+    whole = (tmp_path / "store" / "data.mdb").read_bytes()
+    beginning = whole[: int(len(whole) * 0.66)]
+    (tmp_path / "store" / "data.mdb").write_bytes(beginning)
+    assert repair_store(tmp_path / "store").lost
+    assert (tmp_path / "store" / "data.mdb").read_bytes() == beginning, "the rest may be copied again"
+
+
+def test_a_store_that_lost_nothing_but_its_end_is_whole_again(store: Path) -> None:
+    before = entries(store)
+    data = bytearray((store / "data.mdb").read_bytes())
+    for head in (0, 4096):  # both count one page more, which holds nothing
+        data[head + 136 : head + 144] = (int.from_bytes(data[head + 136 : head + 144], "little") + 1).to_bytes(
+            8, "little"
+        )
+    (store / "data.mdb").write_bytes(data)
+    report = verify_store(store)
+    assert report.faults
+    assert not report.damaged
+    assert not repair_store(store).lost
+    assert verify_store(store).intact
+    assert entries(store) == before
 
 
 def test_a_changed_source_is_told_without_checksums_too(store: Path, tmp_path: Path) -> None:

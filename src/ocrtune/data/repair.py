@@ -89,7 +89,7 @@ def repair_store(
             repair.rebuilt.append(damage)
     if open_damage:
         _from_dataset(file, header, report.damaged, open_damage, source, repair, mended)
-    if not mended and not report.faults:
+    if report.damaged and not mended:
         return repair
     with writing(path) as writer:
         for number in range(1, header.count + 1):
