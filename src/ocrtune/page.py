@@ -175,11 +175,25 @@ def image_size(path: Path | BinaryIO, where: object = None) -> tuple[int, int]:
     """
     try:
         with path.open("rb") if isinstance(path, Path) else nullcontext(path) as file, PIL.Image.open(file) as image:
-            exif = _png_exif(file) if image.format == "PNG" else image.getexif()
-            turned = exif.get(0x0112, 1) in (5, 6, 7, 8)
+            turned = exif_orientation(file, image) >= 5
             return (image.height, image.width) if turned else (image.width, image.height)
     except (OSError, ValueError, SyntaxError, struct.error, PIL.Image.DecompressionBombError) as error:
         raise ImageError(f"the image's header cannot be read: {error}", where=where or path) from error
+
+
+def exif_orientation(file: BinaryIO, image: PIL.Image.Image) -> int:
+    """How EXIF says that an image has to be turned, 1 to 8 (CIPA DC-008, tag 274); 1, upright, where it says nothing.
+
+    Args:
+        file: the image file, opened; it is left at another place.
+        image: the same, as Pillow has opened it.
+
+    Raises:
+        OSError, ValueError, SyntaxError, struct.error: the file is damaged.
+    """
+    exif = _png_exif(file) if image.format == "PNG" else image.getexif()
+    orientation = exif.get(0x0112, 1)
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def _png_exif(file: BinaryIO) -> PIL.Image.Exif:

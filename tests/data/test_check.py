@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ocrtune.data.check import CheckReport, CheckSettings, check_dataset, find_leaks
-from ocrtune.data.formats import parse_dataset_path, write_dataset
+from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.page import Page, TextRegion, as_polygon
 from support.pages import rectangle, sample_pages, save_image, write_paired
 
@@ -59,8 +59,25 @@ def test_not_finite_coordinates(tmp_path: Path) -> None:
     label = tmp_path / "set" / "box" / "page_0.csv"
     label.write_text("nan,2,30,2,30,12,1,12,text\n", encoding="utf-8")
     report = check_dataset(parse_dataset_path(f"icdar:{tmp_path / 'set'}"))
-    assert report.counts()["polygon-not-finite"] == 1
+    assert report.counts()["polygon-not-pixels"] == 1
     assert report.findings[0].where == f"{label}:1"
+
+
+def test_half_a_character_is_named_once_and_left_out(tmp_path: Path) -> None:
+    labels = tmp_path / "set.json"
+    write_dataset(sample_pages(tmp_path, 1), "json", labels)
+    labels.write_text(labels.read_text(encoding="utf-8").replace("TOTAL 0", "TOTAL \\ud800"), encoding="utf-8")
+    report = check_dataset(parse_dataset_path(f"json:{labels}"), CheckSettings(page_size=160, few_pages=0))
+    assert report.counts() == {"label-unreadable": 1}
+    assert [region.text for region in report.pages[0].regions] == ['a, "b", 中文 ,', None]
+
+
+def test_four_corners_are_mended_to_what_training_reads(tmp_path: Path) -> None:
+    """Of two corners that are equally near the top left, both take the same one as the first."""
+    shuffled = region((50, 40), (20, 80), (80, 60), (20, 70))
+    page = sample_pages(tmp_path, 1)[0].with_regions([shuffled])
+    mended = check([page], tmp_path).pages[0].regions[0].polygon
+    np.testing.assert_array_equal(mended, read_dataset(f"json:{tmp_path / 'set.json'}")[0].regions[0].polygon)
 
 
 def test_damaged_missing_and_truncated_images(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def test_the_pages_are_sound_before_anything_is_planted(copied: Copied) -> None:
     [
         ("label-unreadable", b"no coordinates here"),
         ("label-unreadable", f"{QUAD},".encode() + "价格".encode("gbk")),
-        ("polygon-not-finite", b"nan,300,240,300,240,330,40,330,TOTAL"),
+        ("polygon-not-pixels", b"nan,300,240,300,240,330,40,330,TOTAL"),
+        ("polygon-not-pixels", b"40,300,2000000,300,2000000,330,40,330,TOTAL"),
         ("polygon-outside", b"9000,300,9200,300,9200,330,9000,330,TOTAL"),
         ("polygon-crossing", b"40,300,240,330,240,300,40,330,TOTAL"),
         ("polygon-no-area", b"40,300,240,300,240,300,40,300,TOTAL"),

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import struct
+import zlib
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from ocrtune.data.check import CheckReport, Finding, check_dataset
+from ocrtune.data.check.cache import FactsCache
 from ocrtune.data.check.disagree import Seen, judge
 from ocrtune.data.check.findings import KEPT
 from ocrtune.data.check.image import ImageFacts, image_facts
@@ -89,6 +95,22 @@ def test_a_report_stays_small_and_counts_on() -> None:
     assert report.errors == KEPT + 7
 
 
+def test_a_png_is_turned_by_exif_before_and_behind_its_pixels(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.new("RGB", (40, 20)).save(tmp_path / "before.png", exif=exif)
+    PIL.Image.new("RGB", (40, 20)).save(tmp_path / "plain.png")
+    chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    plain = (tmp_path / "plain.png").read_bytes()
+    (tmp_path / "behind.png").write_bytes(plain[:-12] + chunk + plain[-12:])  # the last 12 bytes are IEND
+    for name, orientation in (("before", 6), ("behind", 6), ("plain", 1)):
+        page = Page(tmp_path / f"{name}.png")
+        facts = image_facts(page)
+        assert facts.orientation == orientation
+        assert (facts.width, facts.height) == page.size()
+
+
 def test_a_second_check_decodes_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_paired(tmp_path / "set", sample_pages(tmp_path / "images", 4))
     images = tmp_path / "set" / "img"
@@ -118,6 +140,19 @@ def test_a_second_check_decodes_only_what_changed(tmp_path: Path, monkeypatch: p
         file.write_bytes(b"no database at all" * 1000)
     assert check_dataset(dataset, cache=tmp_path / "cache").counts() == changed.counts()
     assert len(looked) == 4, "a damaged cache is as good as none"
+
+
+@pytest.mark.parametrize("damaged", ["{half", "7", "[" * 100_000])
+def test_a_damaged_opinion_is_none(tmp_path: Path, damaged: str) -> None:
+    dataset, key = parse_dataset_path(f"paddle:{tmp_path}"), (b"a.png", "1")
+    with FactsCache(tmp_path / "cache", dataset) as cache:
+        cache.keep_predictions(key, "model", {"boxes": []})
+        assert cache.predictions(key, "model") == {"boxes": []}
+    (file,) = (tmp_path / "cache").iterdir()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE predictions SET regions = ?", (damaged,))
+    with FactsCache(tmp_path / "cache", dataset) as cache:
+        assert cache.predictions(key, "model") is None
 
 
 def seen(boxes: list[TextRegion], *readings: tuple[str | None, float]) -> Seen:

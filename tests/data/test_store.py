@@ -4,6 +4,7 @@ import contextlib
 import json
 import multiprocessing
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from hypothesis import strategies as st
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.data.repair import repair_store
-from ocrtune.data.store import Entry, StoreHeader, StoreImage, build_store, digest, writing
+from ocrtune.data.store import Entry, StoreHeader, StoreImage, digest
+from ocrtune.data.store_writer import build_store, writing
 from ocrtune.data.verify import verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page, TextRegion, as_polygon
@@ -193,6 +195,88 @@ def test_what_cannot_be_rebuilt_is_said_and_the_rest_is_kept(store: Path, tmp_pa
     assert verify_store(store).intact
 
 
+def test_an_entry_that_stays_lost_keeps_what_can_be_read(store: Path, tmp_path: Path) -> None:
+    damage(store, "sha256-000000003", 0)  # no JSON any more: every part is blamed
+    damage(store, "image-000000006", 100)
+    before = dict(entries(store))
+    (tmp_path / "drawn" / "page_2.png").unlink()
+    repair = repair_store(store)
+    assert [found.number for found in repair.rebuilt] == [6]
+    assert [found.number for found in repair.lost] == [3]
+    after = dict(entries(store))
+    assert {key for key in before if before[key] != after.get(key)} == {b"image-000000006"}
+
+
+def test_a_store_of_which_nothing_can_be_mended_stays_as_it_is(tmp_path: Path, source: str) -> None:
+    build_store(read_dataset(source), tmp_path / "store")  # it does not know its source
+    damage(tmp_path / "store", "sha256-000000003", 0)
+    damage(tmp_path / "store", "page-000000005", 9)
+    before = (tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()
+    assert [found.number for found in repair_store(tmp_path / "store").lost] == [3, 5]
+    assert ((tmp_path / "store" / "data.mdb").stat(), (tmp_path / "store" / "data.mdb").read_bytes()) == before
+
+
+def test_the_beginning_of_a_store_without_a_source_stays(tmp_path: Path, source: str) -> None:
+    build_store(read_dataset(source), tmp_path / "store")
+    shutil.rmtree(tmp_path / "drawn")
+    whole = (tmp_path / "store" / "data.mdb").read_bytes()
+    beginning = whole[: int(len(whole) * 0.66)]
+    (tmp_path / "store" / "data.mdb").write_bytes(beginning)
+    assert repair_store(tmp_path / "store").lost
+    assert (tmp_path / "store" / "data.mdb").read_bytes() == beginning, "the rest may be copied again"
+
+
+def test_a_store_that_lost_nothing_but_its_end_is_whole_again(store: Path) -> None:
+    before = entries(store)
+    data = bytearray((store / "data.mdb").read_bytes())
+    for head in (0, 4096):  # both count one page more, which holds nothing
+        data[head + 136 : head + 144] = (int.from_bytes(data[head + 136 : head + 144], "little") + 1).to_bytes(
+            8, "little"
+        )
+    (store / "data.mdb").write_bytes(data)
+    report = verify_store(store)
+    assert report.faults
+    assert not report.damaged
+    assert not repair_store(store).lost
+    assert verify_store(store).intact
+    assert entries(store) == before
+
+
+def test_a_changed_source_is_told_without_checksums_too(store: Path, tmp_path: Path) -> None:
+    for number in (3, 6):
+        damage(store, f"sha256-{number:09d}", 0)
+    save_image(tmp_path / "drawn" / "page_2.png", seed=77)
+    repair = repair_store(store)
+    assert [found.number for found in repair.rebuilt] == [6], "the image and the labels are those that are stored"
+    assert [found.number for found in repair.changed] == [3], "another image than it was"
+    assert verify_store(store).intact
+
+
+def test_a_store_without_the_faulty_labels_of_its_source_is_built_anew(tmp_path: Path) -> None:
+    write_paired(tmp_path / "set", sample_pages(tmp_path / "images", 2))
+    source, path = f"icdar:{tmp_path / 'set'}", tmp_path / "store"
+    with (tmp_path / "set" / "box" / "page_0.csv").open("a") as file:
+        file.write("10,20,thirty\n")
+    build_store(read_dataset(source, lambda fault: None), path, source)
+    expected = read_dataset(str(path))
+    (path / "data.mdb").write_bytes(b"")
+    assert repair_store(path).whole
+    for mine, theirs in zip(expected, read_dataset(str(path)), strict=True):
+        same(mine, theirs)
+
+
+def test_the_folder_that_one_is_in_is_repaired_and_built(
+    store: Path, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(store, "image-000000003", 100)
+    monkeypatch.chdir(store)
+    assert [found.number for found in repair_store(Path()).rebuilt] == [3]
+    assert verify_store(store).intact
+    with pytest.raises(DataError, match="already there"):
+        build_store(read_dataset(source), Path())
+    assert {path.name for path in tmp_path.iterdir()} == {"drawn", "set.json", "store"}
+
+
 def test_a_data_set_that_has_moved_repairs_too(store: Path, tmp_path: Path) -> None:
     damage(store, "page-000000001", 20)
     damage(store, "image-000000008", 20)
@@ -226,10 +310,10 @@ BUILD = """
 import os, signal, sys
 from pathlib import Path
 from ocrtune.data.formats import read_dataset
-from ocrtune.data import store
+from ocrtune.data import store_writer
 from ocrtune.data.repair import repair_store
 left = int(sys.argv[3])
-put = store.StoreWriter.add
+put = store_writer.StoreWriter.add
 def add(self, items):
     global left
     put(self, items)
@@ -237,9 +321,9 @@ def add(self, items):
     left -= 1
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
-store.StoreWriter.add = add
+store_writer.StoreWriter.add = add
 if sys.argv[1] == "build":
-    store.build_store(read_dataset(sys.argv[2]), Path(sys.argv[4]), sys.argv[2])
+    store_writer.build_store(read_dataset(sys.argv[2]), Path(sys.argv[4]), sys.argv[2])
 else:
     repair_store(Path(sys.argv[4]))
 """

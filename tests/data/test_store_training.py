@@ -10,7 +10,7 @@ import pytest
 from ocrtune.charset import Charset, plan_texts
 from ocrtune.config.schema import AugmentConfig, DataConfig, RecognitionAugmentConfig, TargetSpec
 from ocrtune.data.formats import read_dataset
-from ocrtune.data.store import build_store
+from ocrtune.data.store_writer import build_store
 from ocrtune.detection.samples import DetectionSamples
 from ocrtune.detection.samples import augmentation as page_augmentation
 from ocrtune.page import Page

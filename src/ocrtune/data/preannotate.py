@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 
-from ocrtune.data.store import UNFIT, as_records, from_records
+from ocrtune.data.records import MALFORMED, as_records, from_records
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Image, Page, Polygon, TextRegion
 
@@ -90,7 +90,7 @@ class Memory:
                 entry = json.loads(line)
                 if entry["model"] == self._model:
                     yield str(entry["image"]), from_records(entry["regions"])
-            except UNFIT:
+            except MALFORMED:
                 continue
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from ocrtune.data.formats import parse_dataset_path, read_dataset
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, UNFIT, Entry, StoreHeader, absolute, digest, noted_dataset, writing
-from ocrtune.data.verify import Damage, StoreReport, intact_parts, verify_store
+from ocrtune.data.records import MALFORMED, absolute
+from ocrtune.data.store import FILE, Entry, StoreHeader, digest, noted_dataset
+from ocrtune.data.store_writer import fill, writing
+from ocrtune.data.verify import Damage, StoreReport, intact_parts, readable_parts, verify_store
 from ocrtune.errors import DataError, ImageError
 from ocrtune.page import Page
 
@@ -51,7 +53,7 @@ class Repair:
 def repair_store(
     path: Path, source: str | None = None, bar: Callable[[int], Callable[[], None]] | None = None
 ) -> Repair:
-    """Rebuild damaged entries; the old store stays until the new one is complete.
+    """Rebuild damaged entries; the old store stays until the new one is complete, or where nothing can be mended.
 
     An image comes from the file that it was copied from, if that is unchanged. What else is missing comes from the data
     set: pages are known by their name and label line, by their checksum, or, where all that is lost, as the ones that the
@@ -87,10 +89,11 @@ def repair_store(
             repair.rebuilt.append(damage)
     if open_damage:
         _from_dataset(file, header, report.damaged, open_damage, source, repair, mended)
-    damage_of = {damage.number: damage for damage in report.damaged}
+    if report.damaged and not mended:
+        return repair
     with writing(path) as writer:
         for number in range(1, header.count + 1):
-            entry = mended.get(number) or intact_parts(file, number, damage_of.get(number))
+            entry = mended.get(number) or readable_parts(file, number)
             writer.add(entry.items(number))
         writer.finish(header if source is None else replace(header, dataset=source))
     return repair
@@ -104,20 +107,15 @@ def _rebuild_whole(path: Path, report: StoreReport, source: str | None) -> Repai
             expected="the data set that it was built from, which the store does not name",
             hint=f"ocrtune data repair {path} --source DATA",
         )
-    pages = read_dataset(source)
+    pages = read_dataset(source, lambda fault: None)  # a build may have left faulty labels out
     if report.header is not None and report.header.count != len(pages):
         raise DataError(
             f"the source has {len(pages)} pages, the store {report.header.count} entries",
             where=source,
             expected="the data set that the store was built from",
         )
-    lines = True
     with writing(path) as writer:
-        for number, page in enumerate(pages, start=1):
-            entry = Entry.of(page)
-            lines = lines and entry.label is not None
-            writer.add(entry.items(number))
-        writer.finish(StoreHeader("lines" if lines else "pages", source, len(pages)))
+        fill(writer, pages, source)
     return Repair(path, len(pages), rebuilt=report.damaged, whole=True)
 
 
@@ -127,7 +125,7 @@ def _from_image_file(entry: Entry, damage: Damage) -> Entry | None:
         return None
     try:
         image = Path(json.loads(entry.origin or b"{}")["image"]).read_bytes()
-    except (OSError, *UNFIT):
+    except (OSError, *MALFORMED):
         return None
     if digest(image) != _sums(entry).get("image"):
         return None
@@ -171,14 +169,17 @@ def _from_dataset(
 
 
 def _as_it_was(entry: Entry, file: MdbFile, damage: Damage) -> bool:
-    """Whether a rebuilt entry has the checksums, or, where it is those that are damaged, the content of the old one."""
+    """Whether a rebuilt entry has the checksums, or, where it is those that are damaged, the content of the old one.
+
+    Of a part that has neither any more, nothing is known, and nothing said.
+    """
     sums, old = _sums(entry), _sums(intact_parts(file, damage.number, damage))
-    for part in ("image", "page"):
-        try:
-            stored = file.get(f"{part}-{damage.number:09d}".encode())
-        except DataError:
-            stored = None
-        if part in old and sums[part] not in (old[part], digest(stored or b"")):
+    stored = readable_parts(file, damage.number)
+    for part, data in (("image", stored.image), ("page", stored.page)):
+        known = [] if data is None else [digest(data)]
+        if part in old:
+            known.append(old[part])
+        if known and sums[part] not in known:
             return False
     return True
 

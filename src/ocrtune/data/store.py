@@ -1,4 +1,4 @@
-"""The LMDB store: encoded images with their labels in one file, built at once, every entry with checksums.
+"""The LMDB store: encoded images with their labels in one file, every entry with checksums.
 
 Entry N, counted from 1, has the keys
 
@@ -21,21 +21,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from ocrtune.data.mdb import MdbFile
+from ocrtune.data.records import MALFORMED, absolute, as_json, as_records, from_records
 from ocrtune.errors import DataError, ImageError
-from ocrtune.page import Image, Page, TextRegion, as_polygon, covers, decode_image, image_size
+from ocrtune.page import Image, Page, TextRegion, covers, decode_image, image_size
 
 Kind = Literal["pages", "lines"]
 FILE = "data.mdb"
@@ -44,12 +42,8 @@ COUNT = b"num-samples"
 HEADER = b"store"
 CHECKED = ("image", "page", "origin", "label")
 """The parts of an entry that have a checksum; ``label`` exists for lines only."""
-UNFIT = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What JSON raises that is not what it should be."""
-_VERSION = 1
+VERSION = 1
 _LONGEST_COUNT = 12
-_BATCH_BYTES = 16 << 20
-_FIRST_SIZE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ class StoreImage:
                 raise DataError("the image is not in the store")
             if sums is not None and json.loads(sums).get("image") != digest(data):
                 raise DataError("the image differs from its checksum")
-        except (DataError, *UNFIT) as error:
+        except (DataError, *MALFORMED) as error:
             what = error.what if isinstance(error, DataError) else "the image's checksum is damaged"
             raise ImageError(what, where=self.name, hint=f"ocrtune data repair {self.store}") from error
         return data
@@ -167,15 +161,15 @@ def read_header(file: MdbFile) -> StoreHeader:
         content = json.loads(text)
         if told.decode() != digest(text) or content["count"] != int(count):
             raise ValueError("it differs from its checksum")
-        if content["version"] > _VERSION:
+        if content["version"] > VERSION:
             raise DataError(
                 f"the store is of version {content['version']}",
                 where=file.path.parent,
-                expected=f"version {_VERSION}",
+                expected=f"version {VERSION}",
                 hint="update ocrtune",
             )
         return StoreHeader(content["kind"], content["dataset"], int(count))
-    except UNFIT as error:
+    except MALFORMED as error:
         raise DataError("what the store says about itself is damaged", where=file.path.parent) from error
 
 
@@ -202,7 +196,7 @@ class Entry:
         parts = {
             "image": image,
             "page": page_record(page, size),
-            "origin": _json(
+            "origin": as_json(
                 {
                     "name": page.name,
                     "source": absolute(page.source),
@@ -212,7 +206,7 @@ class Entry:
             "label": _label(page.regions[0]) if line else None,
         }
         sums = {part: digest(data) for part, data in parts.items() if data is not None}
-        return cls(**parts, sha256=_json(sums))
+        return cls(**parts, sha256=as_json(sums))
 
     def items(self, number: int) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values, to be written."""
@@ -222,151 +216,18 @@ class Entry:
                 yield _key(part, number), data
 
 
-def build_store(pages: Iterable[Page], path: Path, dataset: str | None = None) -> StoreHeader:
-    """Write a store at once: it is there completely, or not at all; only a few pages are in memory at a time.
-
-    Args:
-        pages: what to store.
-        path: folder of the new store.
-        dataset: what the pages were read from, as ``FORMAT:path``, for `ocrtune.data.repair`.
-
-    Raises:
-        DataError: something is already there, or it cannot be written.
-        ImageError: a page's image file is missing or no image.
-    """
-    if path.exists():
-        raise DataError("something is already there", where=path, hint="choose another name")
-    count, lines = 0, True
-    with writing(path) as writer:
-        for count, page in enumerate(pages, start=1):
-            entry = Entry.of(page)
-            lines = lines and entry.label is not None
-            writer.add(entry.items(count))
-        header = StoreHeader("lines" if lines and count else "pages", dataset, count)
-        writer.finish(header)
-    return header
-
-
-class StoreWriter:
-    """Puts values into an LMDB file, some megabytes at a time; the file grows as it has to."""
-
-    def __init__(self, environment: Any, folder: Path) -> None:
-        self._environment = environment
-        self._folder = folder
-        self._batch: list[tuple[bytes, bytes]] = []
-        self._bytes = 0
-        self._size = _FIRST_SIZE
-
-    def add(self, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Write some keys and values, at the latest when the store is finished."""
-        for key, value in items:
-            self._batch.append((key, value))
-            self._bytes += len(value)
-        if self._bytes >= _BATCH_BYTES:
-            self.flush()
-
-    def finish(self, header: StoreHeader) -> None:
-        """Write what the store says about itself, and all that is waiting."""
-        text = _json({"version": _VERSION, "kind": header.kind, "dataset": header.dataset, "count": header.count})
-        self.add([(HEADER, text + b"\n" + digest(text).encode()), (COUNT, str(header.count).encode())])
-        self.flush()
-        (self._folder / NOTE).write_bytes(text)
-
-    def flush(self) -> None:
-        """Write what is waiting."""
-        import lmdb
-
-        while True:
-            try:
-                with self._environment.begin(write=True) as transaction:
-                    for key, value in self._batch:
-                        transaction.put(key, value)
-                break
-            except lmdb.MapFullError:
-                self._size *= 2
-                self._environment.set_mapsize(self._size)
-        self._batch, self._bytes = [], 0
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[StoreWriter]:
-    """A new store, which takes its place, or an old store's, at the end and all at once; the body has to finish it.
-
-    Whatever an earlier attempt left that was killed is removed.
-
-    Raises:
-        DataError: it cannot be written.
-    """
-    import lmdb
-
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        environment = lmdb.open(str(partial), map_size=_FIRST_SIZE, sync=False, metasync=False)
-        try:
-            yield StoreWriter(environment, partial)
-            environment.sync(True)
-        finally:
-            environment.close()
-        if path.exists():
-            os.replace(partial / FILE, path / FILE)
-            os.replace(partial / NOTE, path / NOTE)
-        else:
-            (partial / "lock.mdb").unlink()
-            os.replace(partial, path)
-    except (lmdb.Error, OSError) as error:
-        raise DataError(
-            f"the store cannot be written: {error}", where=path, hint="make room, or choose another place"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def noted_dataset(store: Path) -> str | None:
     """The data set that ``store.json`` names; None where it does not."""
     try:
         dataset = json.loads((store / NOTE).read_bytes())["dataset"]
-    except (OSError, *UNFIT):
+    except (OSError, *MALFORMED):
         return None
     return dataset if isinstance(dataset, str) else None
 
 
 def page_record(page: Page, size: tuple[int, int]) -> bytes:
     """Name, size and regions of a page as JSON; numbers are exact."""
-    return _json({"name": page.name, "width": size[0], "height": size[1], "regions": as_records(page.regions)})
-
-
-def as_records(regions: Iterable[TextRegion]) -> list[dict[str, Any]]:
-    """Regions as plain values for JSON; numbers are exact, and label files have absolute paths."""
-    records = []
-    for region in regions:
-        entry: dict[str, Any] = {"polygon": [[float(x), float(y)] for x, y in region.polygon], "text": region.text}
-        entry |= {"ignore": True} if region.ignore else {}
-        for field in ("score", "text_score", "angle"):
-            if (value := getattr(region, field)) is not None:
-                entry[field] = value
-        entry |= {"source": absolute(region.source)} if region.source else {}
-        records.append(entry)
-    return records
-
-
-def from_records(records: Iterable[Any]) -> list[TextRegion]:
-    """What `as_records` made plain.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError, OverflowError: a record is something else.
-    """
-    regions = []
-    for entry in records:
-        polygon, text = as_polygon(entry["polygon"]), entry["text"]
-        numbers = [entry.get(field) for field in ("score", "text_score", "angle")]
-        if len(polygon) < 4 or not isinstance(text, str | None):
-            raise ValueError("no outline, or no text")
-        score, text_score, angle = (None if number is None else float(number) for number in numbers)
-        source = None if entry.get("source") is None else str(entry["source"])
-        regions.append(TextRegion(polygon, text, bool(entry.get("ignore")), score, text_score, angle, source))
-    return regions
+    return as_json({"name": page.name, "width": size[0], "height": size[1], "regions": as_records(page.regions)})
 
 
 def stored_page(record: bytes, store: Path, number: int) -> Page:
@@ -380,7 +241,7 @@ def stored_page(record: bytes, store: Path, number: int) -> Page:
         regions = from_records(content["regions"])
         image = StoreImage(store, number, (int(content["width"]), int(content["height"])))
         return Page(image, regions, str(content["name"]), source=image.name)
-    except UNFIT as error:
+    except MALFORMED as error:
         raise DataError(
             "the labels are damaged", where=f"{store}:{number}", hint=f"ocrtune data repair {store}"
         ) from error
@@ -402,11 +263,6 @@ def encoded_image(page: Page) -> bytes:
         raise ImageError(f"the image file cannot be read: {error.strerror}", where=page.image) from error
 
 
-def absolute(source: str | None) -> str | None:
-    """``file:line`` from wherever it was read, so that it is the same when it is read again from elsewhere."""
-    return source and os.path.abspath(source)
-
-
 def digest(data: bytes) -> str:
     """sha256 as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
@@ -418,7 +274,3 @@ def _key(part: str, number: int) -> bytes:
 
 def _label(region: TextRegion) -> bytes:
     return ("###" if region.ignore else region.text or "").encode()
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

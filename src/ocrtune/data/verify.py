@@ -13,7 +13,8 @@ import numpy as np
 
 from ocrtune.data.content import ensure_complete
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import CHECKED, FILE, UNFIT, Entry, StoreHeader, digest, read_header
+from ocrtune.data.records import MALFORMED
+from ocrtune.data.store import CHECKED, FILE, Entry, StoreHeader, digest, read_header
 from ocrtune.errors import DataError
 from ocrtune.page import decode_image
 
@@ -133,6 +134,17 @@ def intact_parts(file: MdbFile, number: int, damage: Damage | None) -> Entry:
     )
 
 
+def readable_parts(file: MdbFile, number: int) -> Entry:
+    """The values of an entry as they stand in the file, damaged or not, and None for those that cannot be read."""
+    parts: dict[str, bytes | None] = {}
+    for part in (*CHECKED, "sha256"):
+        try:
+            parts[part] = file.get(f"{part}-{number:09d}".encode())
+        except DataError:
+            parts[part] = None
+    return Entry(**parts)
+
+
 def _checksum_faults(values: dict[str, bytes | None], unread: dict[str, str]) -> dict[str, str]:
     sums = _object(values.get("sha256"))
     if sums is None:
@@ -179,6 +191,6 @@ def _name(values: dict[str, bytes | None]) -> str | None:
 def _object(data: bytes | None) -> dict[str, Any] | None:
     try:
         content = json.loads(data or b"")
-    except UNFIT:
+    except MALFORMED:
         return None
     return content if isinstance(content, dict) else None

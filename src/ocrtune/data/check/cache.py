@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 from ocrtune.data.check.image import ImageFacts
 from ocrtune.data.formats import DatasetPath
+from ocrtune.data.records import MALFORMED
 from ocrtune.page import Page
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Raise it when `ocrtune.data.check.image` finds out something else: what is kept is then forgotten."""
 _COLUMNS = ("width", "height", "digest", "print", "orientation", "frames", "blank", "fault")
 _TABLES = (
@@ -79,7 +80,10 @@ class FactsCache:
     def predictions(self, key: ImageKey | None, model: str) -> dict[str, Any] | None:
         """What a model, given by its fingerprint, said about an image (see `keep_predictions`)."""
         row = self._row("SELECT regions FROM predictions WHERE path = ? AND state = ? AND model = ?", key, model)
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else dict(json.loads(row[0]))
+        except MALFORMED:
+            return None
 
     def keep_predictions(self, key: ImageKey | None, model: str, said: dict[str, Any]) -> None:
         """Remember what a model said."""

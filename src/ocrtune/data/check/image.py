@@ -13,9 +13,8 @@ import PIL.Image
 from ocrtune.data.check.similar import perceptual_hash
 from ocrtune.data.content import content_hash, read_whole_image
 from ocrtune.errors import ImageError
-from ocrtune.page import Image, Page, Polygon, clockwise_from_top_left
+from ocrtune.page import Image, Page, Polygon, clockwise_from_top_left, exif_orientation
 
-_ORIENTATION = 0x0112  # EXIF tag
 _BLANK = 3  # grey levels within which an image is of one colour
 
 
@@ -66,17 +65,12 @@ def _header(path: Path) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with PIL.Image.open(path) as file:
-                exif = PIL.Image.Exif()
-                if file.format == "PNG":
-                    exif.load(file.info.get("exif", b""))  # Pillow would decode the pixels to look behind them
-                else:
-                    exif = file.getexif()
-                orientation = exif.get(_ORIENTATION, 1)
-                frames = 1 if file.format == "MPO" else getattr(file, "n_frames", 1)  # MPO: a photo and its previews
+            with path.open("rb") as file, PIL.Image.open(file) as image:
+                orientation = exif_orientation(file, image)
+                frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its previews
+                return orientation, int(frames)
     except (OSError, SyntaxError, ValueError, struct.error, PIL.Image.DecompressionBombError):
         return 1, 1
-    return (int(orientation) if orientation in range(1, 9) else 1), int(frames)
 
 
 def turned_with_image(polygon: Polygon, orientation: int, width: int, height: int) -> Polygon:

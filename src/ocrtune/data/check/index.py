@@ -41,7 +41,7 @@ class PageIndex:
         self.blank.append(facts.blank)
         self._digests += facts.digest
         self._prints += facts.print
-        self._images += image_key(page)
+        self._images += image_path_key(page)
         path = str(page.image) if isinstance(page.image, Path) else ""
         self._names += "\0".join((page.name, page.source or page.name, path)).encode("utf-8", "surrogatepass")
         self._ends.append(len(self._names))
@@ -80,7 +80,7 @@ class PageIndex:
         return bytes(self._names[start : self._ends[row]]).decode("utf-8", "surrogatepass").split("\0")
 
 
-def image_key(page: Page) -> bytes:
+def image_path_key(page: Page) -> bytes:
     """8 bytes that are the same for the same image, whichever way a label file names it."""
     if not isinstance(page.image, Path):
         return path_key(page.name)

@@ -1,4 +1,4 @@
-"""Rules about outlines: finite, inside the image, not crossing themselves, large enough, not on top of each other."""
+"""Rules about outlines: of pixels, inside the image, not crossing themselves, large enough, not on top of each other."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import shapely
 
 from ocrtune.data.check.findings import Severity, called
+from ocrtune.data.formats._shapes import LARGEST, in_order
 from ocrtune.page import Polygon, TextRegion, clockwise_from_top_left, signed_area
 
 Found: TypeAlias = Callable[[TextRegion, str, Severity, str, str | None], None]
@@ -46,19 +47,20 @@ def mend_outlines(
     Returns:
         the regions that are of use, mended.
     """
-    finite = []
+    sound = []
     for region in regions:
-        if np.isfinite(region.polygon).all():
-            finite.append(region)
+        if (np.abs(region.polygon) <= LARGEST).all():
+            sound.append(region)
         else:
-            found(region, "polygon-not-finite", "error", "has a coordinate that is no number", "drops the region")
-    if not finite:
+            what = "has a coordinate that is no number, or too large to be a pixel"
+            found(region, "polygon-not-pixels", "error", what, "drops the region")
+    if not sound:
         return []
-    shapes = _shapes(finite)
+    shapes = _shapes(sound)
     suspect = (shapes.low < 0).any(axis=1) | (shapes.high > (width, height)).any(axis=1)
     suspect |= ~shapes.simple | (shapes.area < _MIN_AREA)
     kept = []
-    for region, doubtful in zip(finite, suspect.tolist(), strict=True):
+    for region, doubtful in zip(sound, suspect.tolist(), strict=True):
         mended = _mended(region, width, height, found) if doubtful else region
         if mended is None:
             continue
@@ -134,12 +136,9 @@ def _clipped(polygon: Polygon, width: int, height: int) -> Polygon | None:
 
 
 def _reordered(polygon: Polygon) -> Polygon | None:
-    """Four shuffled corners in order around their centre; None for other outlines."""
-    hull = cv2.convexHull(polygon, clockwise=True)[:, 0]
-    if len(polygon) != 4 or len(hull) != 4:
-        return None
-    hull = clockwise_from_top_left(hull.astype(np.float32))
-    return np.roll(hull, -int(np.argmin(hull.sum(axis=1))), axis=0)
+    """Four shuffled corners in order, as training would read them; None for what still crosses or touches itself."""
+    ordered = in_order(polygon)
+    return ordered if shapely.Polygon(ordered).is_valid else None
 
 
 def _without_repeats(regions: Sequence[TextRegion], found: Found) -> list[TextRegion]:

@@ -45,10 +45,8 @@ def mend_text(text: str) -> tuple[str, list[TextFault]]:
 
 
 def _damaged(text: str) -> tuple[str, list[TextFault]]:
-    if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        what = (
-            "holds the mark of a lost character (U+FFFD or half a surrogate pair): take the text from its source again"
-        )
+    if "\ufffd" in text:
+        what = "holds the mark of a lost character (U+FFFD): take the text from its source again"
         return text, [TextFault("text-damaged", "warning", what)]
     if text.isascii():
         return text, []

@@ -74,7 +74,7 @@ def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
     return outline([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def bounds(polygon: Polygon) -> tuple[float, float, float, float]:
+def box_of(polygon: Polygon) -> tuple[float, float, float, float]:
     """x0, y0, x1, y1 of the upright box around an outline."""
     (x0, y0), (x1, y1) = polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist()
     return x0, y0, x1, y1

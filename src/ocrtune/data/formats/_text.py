@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ocrtune.data.records import MALFORMED as MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, covers
 
 IGNORE_TEXTS = frozenset({"###", "*"})
 _BRIEF = 120  # characters
 Report = Callable[[DataError], None]
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
-"""What reading an entry raises that does not have the form, or the numbers, that it should have."""
 
 
 def text_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 from ocrtune.data.formats._folder import first_label, named_page, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._shapes import bounds, box, outline_of
+from ocrtune.data.formats._shapes import box, box_of, outline_of
 from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
@@ -126,7 +126,7 @@ def _document(page: Page, reference: str) -> str:
 
 
 def _line(region: TextRegion, index: int) -> str:
-    x0, y0, x1, y1 = bounds(region.polygon)
+    x0, y0, x1, y1 = box_of(region.polygon)
     sides = zip(("HPOS", "VPOS", "WIDTH", "HEIGHT"), (x0, y0, x1 - x0, y1 - y0), strict=True)
     place = " ".join(f'{key}="{number(value)}"' for key, value in sides)
     points = " ".join(f"{number(x)},{number(y)}" for x, y in region.polygon.tolist())

@@ -22,7 +22,7 @@ from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._shapes import bounds, box, outline_of
+from ocrtune.data.formats._shapes import box, box_of, outline_of
 from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, reference_to
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
@@ -136,7 +136,7 @@ def _region(entry: Any, where: str) -> TextRegion:
 
 
 def _annotation(region: TextRegion, label_id: int, image_id: int) -> dict[str, Any]:
-    x0, y0, x1, y1 = bounds(region.polygon)
+    x0, y0, x1, y1 = box_of(region.polygon)
     entry: dict[str, Any] = {
         "mask": [round(value, 2) for value in region.polygon.reshape(-1).tolist()],
         "class": "others",

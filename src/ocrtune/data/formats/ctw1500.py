@@ -13,7 +13,7 @@ from pathlib import Path
 from ocrtune.data.formats._folder import first_label, named_page, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._shapes import bounds, outline_of
+from ocrtune.data.formats._shapes import box_of, outline_of
 from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, text_lines
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
@@ -104,7 +104,7 @@ def _document(page: Page, reference: str) -> str:
 
 
 def _box(region: TextRegion) -> str:
-    x0, y0, x1, y1 = bounds(region.polygon)
+    x0, y0, x1, y1 = box_of(region.polygon)
     text = "###" if region.ignore else region.text
     label = "" if text is None else f"<label>{as_text(text)}</label>"
     points = ",".join(number(value) for value in region.polygon.reshape(-1).tolist())

@@ -16,7 +16,7 @@ from ocrtune.data.formats._folder import first_label, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_keys, read_json
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._shapes import bounds, box
+from ocrtune.data.formats._shapes import box, box_of
 from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
@@ -75,7 +75,7 @@ def _region(word: Any, where: str) -> TextRegion:
 def _document(page: Page, reference: str) -> str:
     form = []
     for index, region in enumerate(page.regions):
-        word = {"box": [round(value, 2) for value in bounds(region.polygon)], "text": _text(region)}
+        word = {"box": [round(value, 2) for value in box_of(region.polygon)], "text": _text(region)}
         form.append({**word, "label": "other", "words": [word], "linking": [], "id": index})
     return json.dumps({"form": form}, ensure_ascii=False, indent=1)
 

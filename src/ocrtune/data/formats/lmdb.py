@@ -10,7 +10,9 @@ from pathlib import Path
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._text import IGNORE_TEXTS, Report
 from ocrtune.data.mdb import MdbFile
-from ocrtune.data.store import FILE, UNFIT, StoreImage, build_store, digest, opened, read_header, stored_page
+from ocrtune.data.records import MALFORMED
+from ocrtune.data.store import FILE, StoreImage, digest, opened, read_header, stored_page
+from ocrtune.data.store_writer import build_store
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion, image_size, whole_image
 
@@ -42,7 +44,7 @@ def read(path: Path, report: Report) -> Iterator[Page]:
 
 
 def write(pages: Iterable[Page], path: Path, dataset: str | None = None) -> None:
-    """Write a store at once: it is there completely, or not at all; see `ocrtune.data.store.build_store`."""
+    """Write a store at once: it is there completely, or not at all; see `ocrtune.data.store_writer.build_store`."""
     build_store(pages, path, dataset)
 
 
@@ -53,7 +55,7 @@ def _page(file: MdbFile, path: Path, number: int) -> Page:
         raise DataError(f"the {missing} missing")
     try:
         intact = json.loads(sums)["page"] == digest(record)
-    except UNFIT as error:
+    except MALFORMED as error:
         raise DataError("the checksums are damaged") from error
     if not intact:
         raise DataError("the labels differ from their checksum")

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from ocrtune.data.formats._folder import first_label, named_page, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
-from ocrtune.data.formats._shapes import RotatedBox, bounds, box, nearest_rotated_box
+from ocrtune.data.formats._shapes import RotatedBox, box, box_of, nearest_rotated_box
 from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, marked, number
 from ocrtune.data.formats._xml import as_text, line_of, read_xml, text_of, xml_root_name
 from ocrtune.errors import DataError
@@ -86,7 +86,7 @@ def _document(page: Page, reference: str) -> str:
 
 def _object(region: TextRegion) -> str:
     turned = nearest_rotated_box(region.polygon)
-    corners = zip(("xmin", "ymin", "xmax", "ymax"), bounds(turned.corners()), strict=True)
+    corners = zip(("xmin", "ymin", "xmax", "ymax"), box_of(turned.corners()), strict=True)
     kind, exact = "bndbox", ""
     if not turned.upright:
         kind = "robndbox"
