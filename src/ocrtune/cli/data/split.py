@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ocrtune.cli.console import Output
+from ocrtune.cli.data.images import check_new, removed_on_failure, writes_images
 from ocrtune.cli.data.options import Format
 from ocrtune.cli.options import Data, Json, described_dataset
 
@@ -49,6 +51,10 @@ def command(
     taken = next((path for path in paths.values() if path.exists()), None)
     if taken is not None:
         raise UsageError("a part would overwrite something", where=taken, hint="name another folder with --out")
+    as_files = writes_images(dataset, target_format)
+    images = {name: out / "images" / name for name in paths}
+    for folder in images.values() if as_files else ():
+        check_new(folder)
     pages = read_dataset(dataset)
     groups = page_groups(pages, group) if group is not None else None
     if groups is not None:
@@ -64,8 +70,8 @@ def command(
     for name, part in zip(PARTS, parts, strict=False):
         if not part:
             continue
-        stored = part if target_format == "lmdb" else on_disk(part, out / "images" / name)
-        write_dataset(stored, target_format, paths[name])
+        with removed_on_failure(images[name]) if as_files else nullcontext():
+            write_dataset(on_disk(part, images[name]) if as_files else part, target_format, paths[name])
         share = len(part) / len(pages)
         written[name] = {"path": f"{target_format}:{paths[name]}", "pages": len(part), "share": round(share, 4)}
         output.say(f"{name}: {len(part)} pages ({share:.1%}), {target_format}:{paths[name]}")
