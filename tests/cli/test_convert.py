@@ -24,7 +24,7 @@ def test_losses_are_told(tmp_path: Path) -> None:
         2, "data", "convert", tmp_path / "set.json", "--format", "voc", "--out", tmp_path / "td", says="already there"
     )
     fails(
-        2, "data", "convert", tmp_path / "set.json", "--format", "vok", "--out", tmp_path / "x", says="no label format"
+        2, "data", "convert", tmp_path / "set.json", "--format", "vok", "--out", tmp_path / "x", says="did you mean 'voc'?"
     )
 
 
