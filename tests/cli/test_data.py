@@ -53,6 +53,7 @@ def test_split_by_groups_out_of_a_store(tmp_path: Path) -> None:
     assert {name: part["pages"] for name, part in parts.items()} == {"train": 6, "val": 3}  # type: ignore[index]
     val = read_dataset(f"json:{tmp_path / 'parts' / 'val.json'}")
     assert {page.path.read_bytes() for page in val} <= {page.path.read_bytes() for page in pages}, "byte for byte"
+    fails(2, *split, "--format", "vok", "--out", tmp_path / "x", says="--format: no label format")
     stores = shown(*split, "--out", tmp_path / "stores")
     assert len({page.name[:4] for page in read_dataset(str(stores["val"]["path"]))}) == 1  # type: ignore[index]
     fails(2, *split, "--out", tmp_path / "stores", says="overwrite")

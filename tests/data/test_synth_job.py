@@ -154,6 +154,8 @@ def test_command_says_what_is_wrong(tmp_path: Path) -> None:
     synth = ("data", "synth", "--out", tmp_path / "set")
     fails(2, *synth, "--template", "reciept", says="did you mean 'receipt'?")
     fails(2, *synth, "--lacking", "x.txt", says="--lacking and --charset belong together")
+    fails(2, *synth, "--format", "csv", says="csv holds images of one line")
+    fails(2, *synth, "--format", "csv", "--template", "line", "--template", "form", says="only --template line")
     fails(2, *synth, "--backgrounds", tmp_path, says="the folder holds no images")
     fails(2, *synth, "--font", default_fonts()[0].parent / "none.ttf", says="the font cannot be read")
     assert not (tmp_path / "set").exists()

@@ -50,12 +50,11 @@ def command(
     from ocrtune.data.formats import FORMATS
     from ocrtune.data.ppocrlabel import LABELS, check_project
     from ocrtune.data.preannotate import Memory, preannotate, review_rows
-    from ocrtune.errors import Interrupted, UsageError
+    from ocrtune.errors import Interrupted, UsageError, named
     from ocrtune.weights.registry import resolve_bundle
     from ocrtune.workflows.predict import find_images, page_model
 
-    if format not in FORMATS:
-        raise UsageError(f"'{format}' is no label format", where="--format", expected=", ".join(sorted(FORMATS)))
+    named(format, FORMATS, "label format", "--format")
     output = Output(json)
     project = format == "paddle" and out.is_dir()
     if format == "paddle" and out.name == LABELS:

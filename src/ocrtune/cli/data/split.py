@@ -37,12 +37,14 @@ def command(
 ) -> None:
     """Split by the images' content: the same pages always go to the same part, twins and groups stay together."""
     from ocrtune.data.content import content_hash
-    from ocrtune.data.formats import read_dataset, write_dataset, written_suffix
+    from ocrtune.data.formats import FORMATS, read_dataset, write_dataset, written_suffix
     from ocrtune.data.groups import page_groups
     from ocrtune.data.lines import on_disk
     from ocrtune.data.split import split_pages
-    from ocrtune.errors import UsageError
+    from ocrtune.errors import UsageError, named
 
+    if format is not None:
+        named(format, FORMATS, "label format", "--format")
     output = Output(json)
     sizes = _shares(shares)
     dataset = described_dataset(data, output)

@@ -82,6 +82,10 @@ def command(
         named(name, SCENARIOS, "scenario", "--scenario")
     named(format, FORMATS, "label format", "--format")
     kinds = {"line": "line", "word": "word"}
+    if format == "csv" and list(dict.fromkeys(template or ())) != [LINE]:
+        raise UsageError(
+            "csv holds images of one line, not pages", where="--format", hint=f"only --template {LINE}, or another format"
+        )
     named(granularity, kinds, "granularity", "--granularity")
     if (lacking is None) != (charset is None):
         raise UsageError(
