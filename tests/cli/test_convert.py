@@ -24,8 +24,35 @@ def test_losses_are_told(tmp_path: Path) -> None:
         2, "data", "convert", tmp_path / "set.json", "--format", "voc", "--out", tmp_path / "td", says="already there"
     )
     fails(
-        2, "data", "convert", tmp_path / "set.json", "--format", "vok", "--out", tmp_path / "x", says="did you mean 'voc'?"
+        2,
+        "data",
+        "convert",
+        tmp_path / "set.json",
+        "--format",
+        "vok",
+        "--out",
+        tmp_path / "x",
+        says="did you mean 'voc'?",
     )
+
+
+def test_losses_of_a_split_are_told(tmp_path: Path) -> None:
+    pages = [Page(save_image(tmp_path / f"{i}.png", seed=i), [REGIONS["curve"]]) for i in range(2)]
+    write_dataset(pages, "json", tmp_path / "set.json")
+    split = ("data", "split", tmp_path / "set.json", "--shares", "100", "--out", tmp_path / "parts")
+    done = ocrtune(*split, "--format", "voc")
+    assert "voc cannot say everything: outlines of more than four points become rectangles (2 of 2" in done.stdout
+
+
+def test_mended_labels_lie_beside_what_they_mend(tmp_path: Path) -> None:
+    """Also where that is ``.``; a format of one file is one beside a folder, too."""
+    pages = [Page(save_image(tmp_path / f"{i}.png", seed=i), [REGIONS["plain"]]) for i in range(8)]
+    write_dataset(pages, "cvat", tmp_path / "export" / "annotations.xml")
+    ocrtune("data", "check", ".", "--fix", "--no-cache", cwd=tmp_path / "export", check=False)
+    assert len(read_dataset(str(tmp_path / "export_fixed.xml"))) == 8
+    write_dataset(pages, "icdar", tmp_path / "set")
+    ocrtune("data", "check", "icdar:.", "--fix", "--no-cache", cwd=tmp_path / "set", check=False)
+    assert len(read_dataset(str(tmp_path / "set_fixed"))) == 8
 
 
 def test_faulty_labels_stop_it_or_are_counted(tmp_path: Path) -> None:

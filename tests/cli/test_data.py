@@ -101,6 +101,8 @@ def test_preannotate_with_a_persons_labels(tmp_path: Path) -> None:
     assert "damaged.png" in project.stdout
     assert (scans / "Cache.cach").read_text(encoding="utf-8").count(f"{scans.name}/") == 3
     assert not (scans / "Label.txt").exists(), "nothing was confirmed by a person"
+    inside = ocrtune("data", "preannotate", BASE, ".", "--format", "paddle", "--out", ".", cwd=scans, check=False)
+    assert f"in the order in which to look at them: {scans}.review.csv" in inside.stdout, inside.stderr
     labels = scans / "Label.txt"
     fails(2, "data", "preannotate", BASE, scans, "--format", "paddle", "--out", labels, says=f"to do: --out {scans}")
     fails(2, "data", "preannotate", "ppocrv4-mobile-rec", scans, "--out", tmp_path / "x.json", says="detector")

@@ -11,7 +11,7 @@ import typer
 
 from ocrtune.cli.console import Output
 from ocrtune.cli.data.images import check_new, removed_on_failure, writes_images
-from ocrtune.cli.options import FORMATS, Data, Json, described_dataset
+from ocrtune.cli.options import FORMATS, Data, Json, described_dataset, tell_losses
 
 if TYPE_CHECKING:
     from ocrtune.page import Page
@@ -62,8 +62,7 @@ def command(
                 each()
 
         written = write_dataset(pages(), format, out, source=dataset)
-    for message in written.messages():
-        output.warn(f"{format} cannot say everything: {message}")
+    tell_losses(output, format, written)
     if faults:
         output.warn(f"{faults} faulty labels or pages were left out")
     output.say(f"written: {format}:{out} ({written.pages} pages, {written.regions} texts)")

@@ -11,7 +11,7 @@ import typer
 from ocrtune.cli.console import Output
 from ocrtune.cli.data.images import check_new, removed_on_failure, writes_images
 from ocrtune.cli.data.options import Format
-from ocrtune.cli.options import Data, Json, described_dataset
+from ocrtune.cli.options import Data, Json, described_dataset, tell_losses
 
 NAME = "split"
 EXAMPLES = r"""Examples:
@@ -73,7 +73,8 @@ def command(
         if not part:
             continue
         with removed_on_failure(images[name]) if as_files else nullcontext():
-            write_dataset(on_disk(part, images[name]) if as_files else part, target_format, paths[name])
+            stored = on_disk(part, images[name]) if as_files else part
+            tell_losses(output, target_format, write_dataset(stored, target_format, paths[name]))
         share = len(part) / len(pages)
         written[name] = {"path": f"{target_format}:{paths[name]}", "pages": len(part), "share": round(share, 4)}
         output.say(f"{name}: {len(part)} pages ({share:.1%}), {target_format}:{paths[name]}")
