@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ocrtune.errors import BundleError
+from ocrtune.files import swap_folder
 
 MANIFEST = "bundle.yaml"
 ONNX = "model.onnx"
@@ -174,12 +174,7 @@ def save_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path | bytes
         text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         (folder / MANIFEST).write_text(text, encoding="utf-8")
         folder.chmod(0o755)
-        old = path.with_name(f".{path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(folder, path)
-        shutil.rmtree(old, ignore_errors=True)
+        swap_folder(folder, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Bundle.load(path, verify=False)

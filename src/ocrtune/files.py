@@ -32,6 +32,21 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         partial.unlink(missing_ok=True)
 
 
+def with_name_of_its_own(path: Path) -> Path:
+    """A path beside which something can be named after it: ``.`` and ``..`` become absolute, others stay as they are."""
+    return Path(os.path.abspath(path)) if path.name in ("", "..") else path
+
+
+def swap_folder(new: Path, path: Path) -> None:
+    """Put a folder in the place of another one beside it, which is removed only when the new one is there."""
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(new, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill; it takes its name when the block ends without an exception.

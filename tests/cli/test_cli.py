@@ -89,6 +89,9 @@ def test_predict_writes_every_format_and_draws(tmp_path: Path, receipts_set: Pat
     for name, target in (("icdar", tmp_path / "icdar"), ("paddle", tmp_path / "Label.txt")):
         ocrtune("predict", BASE, images, "--format", name, "--out", target)
         assert len(read_dataset(f"{name}:{target}")) == 9
+    again = ("--format", "icdar", "--out", tmp_path / "icdar")
+    fails(2, "predict", "no-such-bundle", images, *again, says="list.txt: labels are already there")
+    fails(2, "predict", BASE, images, "--format", "icdar", "--out", tmp_path / "Label.txt", says="this is a file")
     fails(2, "predict", BASE, images, "--format", "icdar", says="--out")
     fails(2, "predict", BASE, images, "--format", "csv", says="expected: json")
 

@@ -53,6 +53,7 @@ def test_split_by_groups_out_of_a_store(tmp_path: Path) -> None:
     assert {name: part["pages"] for name, part in parts.items()} == {"train": 6, "val": 3}  # type: ignore[index]
     val = read_dataset(f"json:{tmp_path / 'parts' / 'val.json'}")
     assert {page.path.read_bytes() for page in val} <= {page.path.read_bytes() for page in pages}, "byte for byte"
+    fails(2, *split, "--format", "vok", "--out", tmp_path / "x", says="--format: no label format")
     stores = shown(*split, "--out", tmp_path / "stores")
     assert len({page.name[:4] for page in read_dataset(str(stores["val"]["path"]))}) == 1  # type: ignore[index]
     fails(2, *split, "--out", tmp_path / "stores", says="overwrite")
@@ -100,6 +101,8 @@ def test_preannotate_with_a_persons_labels(tmp_path: Path) -> None:
     assert "damaged.png" in project.stdout
     assert (scans / "Cache.cach").read_text(encoding="utf-8").count(f"{scans.name}/") == 3
     assert not (scans / "Label.txt").exists(), "nothing was confirmed by a person"
+    inside = ocrtune("data", "preannotate", BASE, ".", "--format", "paddle", "--out", ".", cwd=scans, check=False)
+    assert f"in the order in which to look at them: {scans}.review.csv" in inside.stdout, inside.stderr
     labels = scans / "Label.txt"
     fails(2, "data", "preannotate", BASE, scans, "--format", "paddle", "--out", labels, says=f"to do: --out {scans}")
     fails(2, "data", "preannotate", "ppocrv4-mobile-rec", scans, "--out", tmp_path / "x.json", says="detector")

@@ -14,7 +14,7 @@ from ocrtune.data.synth.fonts import default_fonts
 from ocrtune.data.synth.generate import Generator, Recipe
 from ocrtune.data.synth.job import JOURNAL, Written, generate
 from ocrtune.data.synth.templates import LINE
-from ocrtune.errors import Interrupted, UsageError
+from ocrtune.errors import ImageError, Interrupted, UsageError
 from ocrtune.page import Page
 from ocrtune.runtime.load import load_recognizer
 from ocrtune.weights.registry import resolve_part
@@ -84,6 +84,21 @@ def test_a_set_can_grow_but_not_shrink_or_change(tmp_path: Path) -> None:
         generate(Generator(LINES), 3, tmp_path / "mine", "lmdb")
 
 
+def test_old_labels_stay_until_there_are_new_ones(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    first = generate(Generator(LINES), 2, out, "voc")
+    before = files(first.labels)
+    image = out / "images" / "000000.jpg"
+    data = image.read_bytes()
+    image.unlink()
+    with pytest.raises(ImageError):
+        generate(Generator(LINES), 3, out, "voc")
+    assert files(first.labels) == before
+    image.write_bytes(data)
+    assert len(pages_of("voc", generate(Generator(LINES), 3, out, "voc"))) == 3
+    assert sorted(path.name for path in out.iterdir()) == ["images", "synth.jsonl", "voc"]
+
+
 @pytest.mark.parametrize("data_format", ["paddle", "icdar", "json"])
 def test_pages_in_every_format(tmp_path: Path, data_format: str) -> None:
     recipe = Recipe(("label", "receipt"), ("photo",), seed=2, granularity="word")
@@ -134,6 +149,8 @@ def test_command_makes_a_set_and_goes_on(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["made"] == 3
     assert f"next: ocrtune data show paddle:{tmp_path / 'set' / 'labels.txt'}" in done.stderr
     assert len(read_dataset(first["path"])) == 5
+    told = ocrtune(*command, "--count", 5, "--format", "td500")
+    assert "td500 cannot say everything: texts are left out" in told.stderr
 
 
 def test_command_finds_what_data_lack(tmp_path: Path) -> None:
@@ -154,6 +171,8 @@ def test_command_says_what_is_wrong(tmp_path: Path) -> None:
     synth = ("data", "synth", "--out", tmp_path / "set")
     fails(2, *synth, "--template", "reciept", says="did you mean 'receipt'?")
     fails(2, *synth, "--lacking", "x.txt", says="--lacking and --charset belong together")
+    fails(2, *synth, "--format", "csv", says="csv holds images of one line")
+    fails(2, *synth, "--format", "csv", "--template", "line", "--template", "form", says="only --template line")
     fails(2, *synth, "--backgrounds", tmp_path, says="the folder holds no images")
     fails(2, *synth, "--font", default_fonts()[0].parent / "none.ttf", says="the font cannot be read")
     assert not (tmp_path / "set").exists()

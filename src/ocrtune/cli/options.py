@@ -9,7 +9,7 @@ import typer
 from ocrtune.cli.console import Output
 
 if TYPE_CHECKING:
-    from ocrtune.data.formats import DatasetPath
+    from ocrtune.data.formats import DatasetPath, Written
 
 FORMATS = (
     "alto, coco-text, csv, ctw1500, cvat, funsd, icdar, json, label-studio, labelme, lmdb, paddle, page-xml, td500, "
@@ -56,3 +56,9 @@ def described_dataset(data: str, output: Output) -> DatasetPath:
     if dataset.detected:
         output.say(f"data: {dataset} (format detected)")
     return dataset
+
+
+def tell_losses(output: Output, format: str, written: Written) -> None:
+    """Warn of what a label format could not say: one line for each kind of loss."""
+    for message in written.messages():
+        output.warn(f"{format} cannot say everything: {message}")

@@ -49,6 +49,8 @@ def command(
     images, unopened = find_images(sources)
     if format in ("icdar", "paddle") and any(not isinstance(page.image, Path) for page in images):
         raise UsageError(f"label files of {format} cannot name a PDF's pages", hint="use --format json, jsonl or text")
+    if format == "icdar" and out is not None:
+        _check_free(out)
     model = page_model(resolve_bundle(bundle))
     with output.bar("images", len(images)) as each:
         predicted = predict_images(model, images, draw, each)
@@ -61,3 +63,19 @@ def command(
     if predicted.errors:
         output.say(f"{len(predicted.errors)} images could not be read")
         raise typer.Exit(1)
+
+
+def _check_free(folder: Path) -> None:
+    """Make sure that label files of icdar can go into a folder, before a model works for them.
+
+    Raises:
+        UsageError: it holds some already, or is a file.
+    """
+    from ocrtune.data.formats.icdar import LABELS, LIST
+    from ocrtune.errors import UsageError
+
+    if folder.is_file():
+        raise UsageError("this is a file, and icdar is a folder", where=folder, hint="name another place with --out")
+    taken = next((folder / name for name in (LIST, LABELS) if (folder / name).exists()), None)
+    if taken is not None:
+        raise UsageError("labels are already there", where=taken, hint="name another folder with --out")

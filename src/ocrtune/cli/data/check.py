@@ -11,7 +11,8 @@ import typer
 
 from ocrtune.cli.console import Output
 from ocrtune.cli.data.options import PageSize
-from ocrtune.cli.options import Data, Json, described_dataset
+from ocrtune.cli.options import Data, Json, described_dataset, tell_losses
+from ocrtune.files import with_name_of_its_own
 
 if TYPE_CHECKING:
     from ocrtune.data.check import CheckReport, CheckSettings
@@ -142,7 +143,7 @@ def _show(output: Output, report: CheckReport) -> None:
 def _target(dataset: DatasetPath, out: Path | None) -> Path:
     from ocrtune.errors import UsageError
 
-    target = out or _beside(dataset.path, "fixed", dataset.format)
+    target = out or _beside(dataset)
     if target.exists():
         raise UsageError(
             "the fixed labels would overwrite something", where=target, hint="name another place with --out"
@@ -157,15 +158,14 @@ def _write_fixed(output: Output, reports: list[CheckReport], dataset: DatasetPat
     known = set(reports[1].hashes) if len(reports) > 1 else set()
     pages = [page for page, digest in zip(reports[0].pages, reports[0].hashes, strict=True) if digest not in known]
     written = write_dataset(pages, dataset.format, target)
-    for message in written.messages():
-        output.warn(f"{dataset.format} cannot say everything: {message}")
+    tell_losses(output, dataset.format, written)
     output.say(f"written: {target} ({written.pages} pages)")
 
 
-def _beside(path: Path, suffix: str, data_format: str) -> Path:
+def _beside(dataset: DatasetPath) -> Path:
     """``receipts/train`` -> ``receipts/train_fixed``; ``labels.txt`` -> ``labels_fixed.txt``, or a folder of its format."""
-    from ocrtune.data.formats import FOLDER_FORMATS
+    from ocrtune.data.formats import written_suffix
 
-    if path.is_dir():
-        return path.with_name(f"{path.name}_{suffix}") / ("Label.txt" if data_format == "paddle" else "")
-    return path.with_name(f"{path.stem}_{suffix}" + ("" if data_format in FOLDER_FORMATS else path.suffix))
+    path = with_name_of_its_own(dataset.path)
+    name = path.name if path.is_dir() else path.stem
+    return path.with_name(f"{name}_fixed{written_suffix(dataset.format)}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import FORMATS, Data, Json, described_dataset
+from ocrtune.cli.data.images import check_new, removed_on_failure, writes_images
+from ocrtune.cli.options import FORMATS, Data, Json, described_dataset, tell_losses
 
 if TYPE_CHECKING:
     from ocrtune.page import Page
@@ -40,6 +42,10 @@ def command(
     dataset = described_dataset(data, output)
     if out.exists():
         raise UsageError("something is already there", where=out, hint="name another place with --out")
+    images = out.parent / f"{out.stem}_images"
+    as_files = writes_images(dataset, format)
+    if as_files:
+        check_new(images)
     faults = 0
 
     def skip(error: DataError) -> None:
@@ -48,17 +54,15 @@ def command(
         if faults <= _TOLD:
             output.warn(f"left out: {error}")
 
-    images = out.parent / f"{out.stem}_images"
-    with output.bar("pages") as each:
+    with output.bar("pages") as each, removed_on_failure(images) if as_files else nullcontext():
 
         def pages() -> Iterator[Page]:
             for number, page in enumerate(stream_dataset(dataset, skip if skip_faulty else None)):
-                yield page if format == "lmdb" else as_file(page, images / f"{number:09d}")
+                yield as_file(page, images / f"{number:09d}") if as_files else page
                 each()
 
         written = write_dataset(pages(), format, out, source=dataset)
-    for message in written.messages():
-        output.warn(f"{format} cannot say everything: {message}")
+    tell_losses(output, format, written)
     if faults:
         output.warn(f"{faults} faulty labels or pages were left out")
     output.say(f"written: {format}:{out} ({written.pages} pages, {written.regions} texts)")

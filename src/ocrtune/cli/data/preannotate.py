@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import BundleArg, Json, described_dataset
+from ocrtune.cli.options import BundleArg, Json, described_dataset, tell_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ocrtune.data.preannotate import Preannotation
     from ocrtune.page import Page
 
 NAME = "preannotate"
@@ -47,16 +46,17 @@ def command(
     A person's texts stay as they are: what the model finds where one is, is dropped. Pages that a person has finished (in
     PPOCRLabel: confirmed; otherwise: any with labels, but for --complete) are left alone. Stopped work goes on where it was.
     """
-    from ocrtune.data.formats import FORMATS
-    from ocrtune.data.ppocrlabel import LABELS, check_project
+    from ocrtune.data.formats import FORMATS, write_dataset
+    from ocrtune.data.ppocrlabel import LABELS, check_project, write_project
     from ocrtune.data.preannotate import Memory, preannotate, review_rows
-    from ocrtune.errors import Interrupted, UsageError
+    from ocrtune.errors import Interrupted, UsageError, named
+    from ocrtune.files import with_name_of_its_own
     from ocrtune.weights.registry import resolve_bundle
     from ocrtune.workflows.predict import find_images, page_model
 
-    if format not in FORMATS:
-        raise UsageError(f"'{format}' is no label format", where="--format", expected=", ".join(sorted(FORMATS)))
+    named(format, FORMATS, "label format", "--format")
     output = Output(json)
+    out = with_name_of_its_own(out)
     project = format == "paddle" and out.is_dir()
     if format == "paddle" and out.name == LABELS:
         raise UsageError(f"{LABELS} is what a person confirms in PPOCRLabel", where=out, hint=f"--out {out.parent}")
@@ -79,8 +79,12 @@ def command(
         except KeyboardInterrupt as error:
             raise Interrupted("stopped; what was found so far is kept", hint="the same command goes on") from error
     result.errors += errors
-    review = _write(result, format, out, project)
     rows = review_rows(result)
+    if project:
+        write_project(result.pages, out)
+    else:
+        tell_losses(output, format, write_dataset([entry.page for entry in result.pages], format, out))
+    review = _write_review(rows, out)
     for fault in result.errors:
         output.warn(str(fault))
     output.table(
@@ -139,26 +143,13 @@ def _own_labels(
     return read_dataset(dataset), finished_in(dataset.path, complete)
 
 
-def _write(result: Preannotation, format: str, out: Path, project: bool) -> Path:
-    """Write labels and the list for review, each at once; returns the list's place."""
+def _write_review(rows: list[dict[str, Any]], out: Path) -> Path:
+    """Write the list for review beside the labels; returns its place."""
     import csv
     import io
-    import os
-    import shutil
 
-    from ocrtune.data.formats import write_dataset
-    from ocrtune.data.ppocrlabel import write_project
-    from ocrtune.data.preannotate import review_rows
     from ocrtune.files import write_whole
 
-    if project:
-        write_project(result.pages, out)
-    else:
-        partial = out.with_name(f".partial-{out.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        write_dataset([entry.page for entry in result.pages], format, partial)
-        os.replace(partial, out)
-    rows = review_rows(result)
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, list(rows[0]) if rows else ["rank"])
     writer.writeheader()

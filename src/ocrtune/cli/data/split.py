@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ocrtune.cli.console import Output
+from ocrtune.cli.data.images import check_new, removed_on_failure, writes_images
 from ocrtune.cli.data.options import Format
-from ocrtune.cli.options import Data, Json, described_dataset
+from ocrtune.cli.options import Data, Json, described_dataset, tell_losses
 
 NAME = "split"
 EXAMPLES = r"""Examples:
@@ -35,12 +37,14 @@ def command(
 ) -> None:
     """Split by the images' content: the same pages always go to the same part, twins and groups stay together."""
     from ocrtune.data.content import content_hash
-    from ocrtune.data.formats import read_dataset, write_dataset, written_suffix
+    from ocrtune.data.formats import FORMATS, read_dataset, write_dataset, written_suffix
     from ocrtune.data.groups import page_groups
     from ocrtune.data.lines import on_disk
     from ocrtune.data.split import split_pages
-    from ocrtune.errors import UsageError
+    from ocrtune.errors import UsageError, named
 
+    if format is not None:
+        named(format, FORMATS, "label format", "--format")
     output = Output(json)
     sizes = _shares(shares)
     dataset = described_dataset(data, output)
@@ -49,6 +53,10 @@ def command(
     taken = next((path for path in paths.values() if path.exists()), None)
     if taken is not None:
         raise UsageError("a part would overwrite something", where=taken, hint="name another folder with --out")
+    as_files = writes_images(dataset, target_format)
+    images = {name: out / "images" / name for name in paths}
+    for folder in images.values() if as_files else ():
+        check_new(folder)
     pages = read_dataset(dataset)
     groups = page_groups(pages, group) if group is not None else None
     if groups is not None:
@@ -64,8 +72,9 @@ def command(
     for name, part in zip(PARTS, parts, strict=False):
         if not part:
             continue
-        stored = part if target_format == "lmdb" else on_disk(part, out / "images" / name)
-        write_dataset(stored, target_format, paths[name])
+        with removed_on_failure(images[name]) if as_files else nullcontext():
+            stored = on_disk(part, images[name]) if as_files else part
+            tell_losses(output, target_format, write_dataset(stored, target_format, paths[name]))
         share = len(part) / len(pages)
         written[name] = {"path": f"{target_format}:{paths[name]}", "pages": len(part), "share": round(share, 4)}
         output.say(f"{name}: {len(part)} pages ({share:.1%}), {target_format}:{paths[name]}")

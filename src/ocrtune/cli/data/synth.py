@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Json, described_dataset
+from ocrtune.cli.options import Json, described_dataset, tell_losses
 
 if TYPE_CHECKING:
     from ocrtune.charset import Charset
@@ -82,6 +82,12 @@ def command(
         named(name, SCENARIOS, "scenario", "--scenario")
     named(format, FORMATS, "label format", "--format")
     kinds = {"line": "line", "word": "word"}
+    if format == "csv" and list(dict.fromkeys(template or ())) != [LINE]:
+        raise UsageError(
+            "csv holds images of one line, not pages",
+            where="--format",
+            hint=f"only --template {LINE}, or another format",
+        )
     named(granularity, kinds, "granularity", "--granularity")
     if (lacking is None) != (charset is None):
         raise UsageError(
@@ -107,6 +113,7 @@ def command(
     with output.bar("pictures", count) as each:
         written = generate(generator, count, out, format, workers or available_cores(), each)
     path = f"{format}:{written.labels}"
+    tell_losses(output, format, written.dataset)
     _say_written(written, path, output)
     output.result(
         {

@@ -16,7 +16,7 @@ from ocrtune.data.formats._losses import Loss, counted
 from ocrtune.data.formats._registry import FOLDER_FORMATS, FORMATS, DatasetPath, parse_dataset_path
 from ocrtune.data.formats._shapes import LARGEST, in_order
 from ocrtune.data.formats._text import Report, is_unicode
-from ocrtune.errors import DataError, UsageError
+from ocrtune.errors import DataError, named
 from ocrtune.page import Page, TextRegion
 
 logger = logging.getLogger(__name__)
@@ -92,19 +92,17 @@ def write_dataset(
         pages: what to write.
         dataset_format: key of `FORMATS`.
         path: a folder for `FOLDER_FORMATS`, else a file. Label files may go into a folder that is there.
-        replace: whether a file that is there may be replaced.
+        replace: whether a file that is there may be replaced; what a folder holds never is.
         source: what the pages were read from; a store remembers it, to be repaired from.
 
     Raises:
-        UsageError: the format is unknown.
+        ConfigError: the format is unknown.
         DataError: something is already there, or a page has no image file that a label file could name.
     """
-    if dataset_format not in FORMATS:
-        raise UsageError(f"'{dataset_format}' is no label format", expected=", ".join(sorted(FORMATS)))
+    module = named(dataset_format, FORMATS, "label format", f"{dataset_format}:{path}")
     if dataset_format not in FOLDER_FORMATS and not replace and path.exists():
         raise DataError("something is already there", where=path, hint="choose another name")
     written = Written()
-    module = FORMATS[dataset_format]
     try:
         passing = counted(_numbered(pages, written), module.CANNOT, written.lost)
         if module is lmdb and source is not None:

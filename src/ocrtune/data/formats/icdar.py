@@ -21,6 +21,8 @@ from ocrtune.files import whole_folder
 from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion
 
 NAME = "icdar"
+LIST, LABELS = "list.txt", "gts"
+"""What a written folder holds: the list of images and labels, and the folder of these."""
 CANNOT = frozenset({Loss.CURVE, Loss.IGNORED_TEXT, Loss.UNKNOWN_TEXT, Loss.LINE_BREAKS, Loss.OUTER_BLANKS})
 _LABEL_SUFFIXES = (".txt", ".csv")
 _PREFIXES = ("gt_", "res_")
@@ -50,16 +52,16 @@ def read(path: Path, report: Report) -> Iterator[Page]:
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
-    """Write a folder with ``list.txt`` and ``gts/``; outlines of more than four points become minimal rectangles."""
+    """Write a folder with `LIST` and `LABELS`; outlines of more than four points become minimal rectangles."""
     with whole_folder(path) as partial:
-        folder = partial / "gts"
+        folder = partial / LABELS
         folder.mkdir()
-        with (partial / "list.txt").open("w", encoding="utf-8", newline="") as names:
+        with (partial / LIST).open("w", encoding="utf-8", newline="") as names:
             stems = FreeStems(folder, ".txt")
             for page in pages:
                 label = folder / f"{stems.take(f'gt_{page.path.stem}')}.txt"
                 label.write_bytes("".join(_line(region) for region in page.regions).encode())
-                names.write(f"{reference_to(page.path, path)}\tgts/{label.name}\n")
+                names.write(f"{reference_to(page.path, path)}\t{LABELS}/{label.name}\n")
 
 
 def _line(region: TextRegion) -> str:

@@ -17,24 +17,18 @@ from typing import Any, TypeAlias
 
 import cv2
 
-from ocrtune.data.formats import write_dataset
+from ocrtune.data import formats
+from ocrtune.data.formats import write_dataset, written_suffix
 from ocrtune.data.synth.generate import Generator, Recipe
 from ocrtune.errors import Interrupted, UsageError
-from ocrtune.files import write_whole
+from ocrtune.files import swap_folder, write_whole
 from ocrtune.page import Page, TextRegion, as_polygon
 
 Entries: TypeAlias = "collections.abc.Generator[dict[str, Any], None, None]"
 JOURNAL = "synth.jsonl"
 _IMAGES = "images"
-_FILES = {
-    "paddle": "labels.txt",
-    "csv": "labels.csv",
-    "json": "labels.json",
-    "coco-text": "coco-text.json",
-    "label-studio": "label-studio.json",
-    "cvat": "annotations.xml",
-}
-"""Label files of formats that are one file; the others are folders of the format's name."""
+_PLAIN = frozenset({"paddle", "csv", "json"})
+"""Formats whose label file is called ``labels``; the others bear the format's name."""
 _EACH_WORKER = 8  # pictures that make a process of its own worth while
 
 
@@ -50,6 +44,7 @@ class Written:
         skipped: texts that no single font could draw.
         missing: the characters that kept them from it, with their number.
         characters: those that were asked for, with the number of texts that contain them.
+        dataset: what was written as labels, and what their format could not say.
     """
 
     labels: Path
@@ -61,6 +56,7 @@ class Written:
     skipped: int = 0
     missing: Counter[str] = field(default_factory=Counter)
     characters: Counter[str] = field(default_factory=Counter)
+    dataset: formats.Written = field(default_factory=formats.Written)
 
 
 def generate(
@@ -107,11 +103,20 @@ def generate(
                 each()
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted; what was made is kept", where=out, hint="the same command goes on") from error
-    written = Written(out / _FILES.get(data_format, data_format), made=count - done)
-    if written.labels.is_dir():  # of a smaller set, perhaps
-        shutil.rmtree(written.labels)
-    write_dataset(_pages(journal, written, generator.wanted), data_format, written.labels, replace=True)
+    written = Written(_label_place(out, data_format), made=count - done)
+    fresh = written.labels.with_name(f".{written.labels.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)  # of a run that was killed
+    place = (
+        fresh if written.labels.is_dir() else written.labels
+    )  # the old labels, of a smaller set perhaps, stay until then
+    written.dataset = write_dataset(_pages(journal, written, generator.wanted), data_format, place, replace=True)
+    if place is fresh:
+        swap_folder(fresh, written.labels)
     return written
+
+
+def _label_place(out: Path, data_format: str) -> Path:
+    return out / f"{'labels' if data_format in _PLAIN else data_format}{written_suffix(data_format)}"
 
 
 def _started(journal: Path, recipe: Recipe) -> int:
