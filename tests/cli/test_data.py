@@ -94,6 +94,8 @@ def test_preannotate_with_a_persons_labels(tmp_path: Path) -> None:
     out.unlink()
     again = shown(*command)
     assert (again["looked_at"], again["remembered"]) == (0, 2)
+    no_texts = ocrtune(*command[:-1], tmp_path / "td", "--format", "td500")
+    assert "td500 cannot say everything: texts are left out" in no_texts.stdout
 
     (scans / "damaged.png").write_bytes(b"x")
     project = ocrtune("data", "preannotate", BASE, scans, "--format", "paddle", "--out", scans, check=False)
@@ -104,5 +106,8 @@ def test_preannotate_with_a_persons_labels(tmp_path: Path) -> None:
     inside = ocrtune("data", "preannotate", BASE, ".", "--format", "paddle", "--out", ".", cwd=scans, check=False)
     assert f"in the order in which to look at them: {scans}.review.csv" in inside.stdout, inside.stderr
     labels = scans / "Label.txt"
+    labels.write_text(f"{scans.name}/{own[0].path.name}\t[]\n", encoding="utf-8")
+    project_again = ("data", "preannotate", BASE, scans, "--format", "paddle", "--out", scans)
+    fails(2, *project_again, "--complete", says="leave out --complete")
     fails(2, "data", "preannotate", BASE, scans, "--format", "paddle", "--out", labels, says=f"to do: --out {scans}")
     fails(2, "data", "preannotate", "ppocrv4-mobile-rec", scans, "--out", tmp_path / "x.json", says="detector")

@@ -16,7 +16,7 @@ from ocrtune.config.paddle import Imported, import_paddle
 from ocrtune.config.paddle.known import KNOWN
 from ocrtune.config.paddle.ledger import leaves
 from ocrtune.config.schema import DetectionConfig, OrientationConfig, RecognitionConfig
-from ocrtune.data.formats.paddle import find_image
+from ocrtune.data.formats._images import find_image
 from ocrtune.detection.model import DETECTORS
 from ocrtune.errors import ConfigError
 from ocrtune.orientation.model import CLASSIFIERS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ocrtune.data.formats import parse_dataset_path, read_dataset, write_dataset
 from ocrtune.errors import DataError, UsageError
 from ocrtune.page import Page, TextRegion, as_polygon
-from support.pages import sample_pages, save_image, write_paired
+from support.pages import rectangle, sample_pages, save_image, write_paired
 
 PAGE_FORMATS = ("icdar", "json", "paddle")
 
@@ -127,6 +127,14 @@ def test_json_boxes_polygons_and_ignore(tmp_path: Path) -> None:
     assert regions[0].polygon.tolist() == [[10, 20], [30, 20], [30, 40], [10, 40]]
     assert len(regions[1].polygon) == 5
     assert regions[2].ignore
+
+
+def test_json_keeps_what_predictions_say(tmp_path: Path) -> None:
+    region = rectangle(10, 10, 60, 25, "read")
+    region.score, region.text_score, region.angle = 0.75, 0.5, 90.0
+    write_dataset([Page(save_image(tmp_path / "a.png"), [region])], "json", tmp_path / "found.json")
+    read = read_dataset(str(tmp_path / "found.json"))[0].regions[0]
+    assert (read.score, read.text_score, read.angle) == (0.75, 0.5, 90.0)
 
 
 def test_unknown_paths_and_formats(tmp_path: Path) -> None:

@@ -174,7 +174,9 @@ def test_a_damaged_image_is_told_and_its_labels_are_kept(images: list[Page], tmp
 def test_ppocrlabel_project(images: list[Page], tmp_path: Path) -> None:
     """What it reads: keys are ``folder/file``; each line has one tab; the labels of a person are not touched."""
     folder = tmp_path / "scans"
-    own = [images[0].with_regions([rectangle(10, 10, 60, 30, "mine\twith a tab")])]
+    own = [
+        images[0].with_regions([rectangle(10, 10, 60, 30, "mine\twith a tab"), rectangle(9, 50, 60, 70, "hard", True)])
+    ]
     (folder / "Cache.cach").write_text("scans/old.png\t[]\nscans/b.png\t[]\n", encoding="utf-8")
     write_project(run(images, tmp_path, own, finished=True).pages, folder)
     cache = (folder / "Cache.cach").read_text(encoding="utf-8").splitlines()
@@ -185,7 +187,9 @@ def test_ppocrlabel_project(images: list[Page], tmp_path: Path) -> None:
     ]
     assert (folder / "fileState.txt").read_text(encoding="utf-8") == "scans/a.png\t1\n"
     assert (folder / "Label.txt").read_text(encoding="utf-8").count("\t") == 1
-    assert read_dataset(f"paddle:{folder}")[0].regions[0].text == "mine\twith a tab"
+    mine, hard = read_dataset(f"paddle:{folder}")[0].regions
+    assert mine.text == "mine\twith a tab"
+    assert (hard.text, hard.ignore) == ("hard", True), "what is known of a text that does not count stays"
     (folder / "Label.txt").write_text("a person's\twork", encoding="utf-8")
     write_project(run(images, tmp_path, own, finished=True).pages, folder)
     assert (folder / "Label.txt").read_text(encoding="utf-8") == "a person's\twork"
@@ -203,3 +207,5 @@ def test_what_counts_as_finished(images: list[Page], tmp_path: Path) -> None:
     )
     confirmed = finished_in(tmp_path / "scans" / "Label.txt", complete=False)
     assert [confirmed(page) for page in images] == [False, True, True]
+    with pytest.raises(UsageError, match="PPOCRLabel has said which pages are finished"):
+        finished_in(tmp_path / "scans" / "Label.txt", complete=True)

@@ -9,10 +9,10 @@ Source: PPOCRLabel 3.1, its reading and writing of these files.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ocrtune.data.formats.paddle import detection_line
 from ocrtune.data.preannotate import Annotated
 from ocrtune.errors import UsageError
 from ocrtune.files import write_whole
@@ -46,11 +46,11 @@ def write_project(entries: Sequence[Annotated], folder: Path) -> None:
     """
     kept = [entry.page for entry in entries if entry.state == "kept"]
     found = {_key(entry.page, folder): entry.page for entry in entries if entry.state != "kept"}
-    lines = {key: _line(page, folder) for key, page in found.items()}
+    lines = {key: detection_line(key, page) for key, page in found.items()}
     write_whole(folder / CACHE, "".join([*_others(folder / CACHE, lines), *lines.values()]))
     if kept and not (folder / LABELS).exists():
         write_whole(folder / STATES, "".join(f"{_key(page, folder)}\t1\n" for page in kept))
-        write_whole(folder / LABELS, "".join(_line(page, folder) for page in kept))
+        write_whole(folder / LABELS, "".join(detection_line(_key(page, folder), page) for page in kept))
 
 
 def _others(cache: Path, lines: Iterable[str]) -> list[str]:
@@ -64,15 +64,3 @@ def _others(cache: Path, lines: Iterable[str]) -> list[str]:
 
 def _key(page: Page, folder: Path) -> str:
     return f"{folder.resolve().name}/{page.path.name}"
-
-
-def _line(page: Page, folder: Path) -> str:
-    entries = [
-        {
-            "transcription": "###" if region.ignore else region.text or "",
-            "points": [[round(x, 2), round(y, 2)] for x, y in region.polygon.tolist()],
-            "difficult": region.ignore,
-        }
-        for region in page.regions
-    ]
-    return f"{_key(page, folder)}\t{json.dumps(entries, ensure_ascii=False)}\n"

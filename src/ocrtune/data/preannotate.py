@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from ocrtune.data.records import MALFORMED, as_records, from_records
-from ocrtune.errors import DataError, ImageError
+from ocrtune.errors import DataError, ImageError, UsageError
 from ocrtune.page import Image, Page, Polygon, TextRegion
 
 LEAST_CERTAIN = 5
@@ -200,10 +200,19 @@ def finished_in(labels: Path, complete: bool) -> Callable[[Page], bool]:
 
     Where PPOCRLabel's ``fileState.txt`` lies beside the labels, it says so; otherwise a page with any label is finished,
     unless the user wants such pages completed.
+
+    Raises:
+        UsageError: the user wants it where PPOCRLabel says which pages are finished.
     """
     state = (labels if labels.is_dir() else labels.parent) / "fileState.txt"
     if not state.is_file():
         return lambda page: bool(page.regions) and not complete
+    if complete:
+        raise UsageError(
+            "PPOCRLabel has said which pages are finished",
+            where=state,
+            hint="leave out --complete: pages that are not confirmed there are completed",
+        )
     confirmed = confirmed_pages(state)
     return lambda page: f"{page.path.parent.name}/{page.path.name}" in confirmed
 

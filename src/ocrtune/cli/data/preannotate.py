@@ -136,6 +136,12 @@ def _own_labels(
                 where=project,
                 hint="leave out --labels, or write a label file elsewhere with --out",
             )
+        if complete:
+            raise UsageError(
+                f"the pages in {LABELS} were confirmed in PPOCRLabel, and stay as they are",
+                where=project,
+                hint="leave out --complete",
+            )
         return read_dataset(f"paddle:{project / LABELS}"), lambda page: True
     if labels is None:
         return [], lambda page: False

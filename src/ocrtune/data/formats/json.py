@@ -1,7 +1,7 @@
 """One JSON file with all pages: ``{"images": [{"file_name": ..., "annotations": [{"bbox" | "polygon", "text"}]}]}``.
 
 ``bbox`` is x1,y1,x2,y2 in pixels; ``polygon`` ([[x, y], ...]) wins over it; ``"ignore": true`` marks a region that does
-not count. Predictions carry ``score`` as well; ``angle`` is a direction in degrees.
+not count. Predictions carry ``score`` (of the outline) and ``text_score`` as well; ``angle`` is a direction in degrees.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def _annotation(region: TextRegion) -> dict[str, Any]:
         entry["ignore"] = True
     if region.score is not None:
         entry["score"] = round(region.score, 6)
+    if region.text_score is not None:
+        entry["text_score"] = round(region.text_score, 6)
     if region.angle is not None:
         entry["angle"] = region.angle
     return entry
@@ -106,6 +108,7 @@ def _region(entry: Any, where: str) -> TextRegion:
         text=None if text is None or text in IGNORE_TEXTS else str(text),
         ignore=ignore,
         score=_number(entry.get("score")),
+        text_score=_number(entry.get("text_score")),
         angle=_number(entry.get("angle")),
         source=where,
     )

@@ -19,15 +19,13 @@ from typing import Any
 import numpy as np
 
 from ocrtune.data.formats._folder import no_image
-from ocrtune.data.formats._images import FOLDERS_ABOVE, find_image
+from ocrtune.data.formats._images import find_image
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import outline
 from ocrtune.data.formats._text import MALFORMED, Report, brief, is_line, labelled, marked, reference_to, text_lines
 from ocrtune.errors import DataError, ImageError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, image_size, whole_image
-
-__all__ = ["CANNOT", "FOLDERS_ABOVE", "NAME", "find_image", "matches", "read", "write"]
 
 NAME = "paddle"
 CANNOT = frozenset({Loss.UNKNOWN_TEXT})
@@ -101,7 +99,7 @@ def write(pages: Iterable[Page], path: Path) -> None:
         as_lines = True
         for page in pages:
             reference = reference_to(page.path, path.parent)
-            file.write(f"{reference}\t{json.dumps([_entry(region) for region in page.regions], ensure_ascii=False)}\n")
+            file.write(detection_line(reference, page))
             as_lines = as_lines and is_line(page)
             if as_lines:
                 lines.write(f"{reference}\t{_line_label(page.regions[0])}\n")
@@ -110,6 +108,17 @@ def write(pages: Iterable[Page], path: Path) -> None:
             file.truncate()
             lines.seek(0)
             shutil.copyfileobj(lines, file)
+
+
+def detection_line(reference: str, page: Page) -> str:
+    """The line of a page in a label file of detection, with its end.
+
+    Args:
+        reference: what the line calls the image.
+        page: its regions.
+    """
+    entries = [_entry(region) for region in page.regions]
+    return f"{reference}\t{json.dumps(entries, ensure_ascii=False)}\n"
 
 
 def _entry(region: TextRegion) -> dict[str, Any]:
