@@ -98,9 +98,10 @@ def test_adapt_goes_on_after_an_interruption(pages: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_demo_makes_a_better_pipeline(tmp_path: Path) -> None:
-    """The shipped demo with fewer pages and steps, whatever time they take; it must win even so."""
-    steps = ("detection.schedule.steps=30", "recognition.schedule.steps=8", "recognition.trainer.evals=1")
-    done = ocrtune("demo", "--out", tmp_path / "demo", "--pages", 24, "--json", *steps)
+    """The shipped demo with fewer pages on a machine that is much too slow for its budget; it must win even so."""
+    short = ("--pages", 24, "--budget", "30s", "recognition.trainer.evals=1")
+    done = ocrtune("demo", "--out", tmp_path / "demo", "--json", *short)
+    assert "this machine is slow, or busy" in done.stderr
     result = json.loads(done.stdout)
     assert result["after"]["end_to_end_hmean"] > result["before"]["end_to_end_hmean"]
     assert "What is read now" in done.stderr

@@ -48,6 +48,7 @@ def run_demo(
             budget=budget - (time.monotonic() - started),
             out=out / "adapted",
             overrides=tuple(overrides),
+            firm=False,
         ),
         console,
     )

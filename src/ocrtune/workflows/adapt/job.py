@@ -41,6 +41,7 @@ class AdaptRequest:
         out: folder for the result.
         overrides: further settings, as ``section.key=value``, or ``task.section.key=value`` for one stage of ``ocr``.
         sizes: lengths of a page's longer side, in pixels, among which a detector's is chosen.
+        firm: refuse a budget into which too few steps fit; otherwise the fewest are trained, whatever time they take.
     """
 
     data: str
@@ -51,6 +52,7 @@ class AdaptRequest:
     out: Path
     overrides: tuple[str, ...] = ()
     sizes: tuple[int, ...] = PAGE_SIZES
+    firm: bool = True
 
     def overrides_for(self, task: str) -> tuple[str, ...]:
         """Settings of a stage: those with its task's name in front, and those without any that it knows."""

@@ -12,10 +12,11 @@ from typing import Any
 from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import build_config, load_config
 from ocrtune.config.schema import TrainConfig
+from ocrtune.errors import GateError
 from ocrtune.report.html import Picture, Table
 from ocrtune.training.loop import LAST
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
-from ocrtune.workflows.budget import seconds_per_step, steps_within
+from ocrtune.workflows.budget import MIN_STEPS, seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
@@ -154,7 +155,13 @@ def _planned(
     step = seconds_per_step(task, config)
     evaluation = measured_start(recipe, task, run, console).seconds
     left = seconds - (time.monotonic() - started) - evaluation
-    steps = steps_within(left, step, config, evaluation, len(task.samples))
+    try:
+        steps = steps_within(left, step, config, evaluation, len(task.samples))
+    except GateError as error:
+        if request.firm:
+            raise
+        console.say(f"this machine is slow, or busy: {error.what}; {MIN_STEPS} are trained all the same")
+        steps = MIN_STEPS
     console.say(f"a step takes {step:.2f} s here, an evaluation {evaluation:.1f} s: {steps} steps fit into the budget")
     return build_config(
         {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
