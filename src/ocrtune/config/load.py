@@ -58,20 +58,19 @@ def load_config(path: Path | None, overrides: Iterable[str] = ()) -> Loaded:
         key, value = _split(override)
         _put(values, key, value, override)
         origins[key] = _TYPED
-    augment = values.get("augment")
-    chosen = (
-        preset_keys(str(values.get("task", "detection")), augment.get("preset")) if isinstance(augment, dict) else {}
-    )
-    if origins.get("augment.preset") == _TYPED and isinstance(augment, dict):
+    given = values.get("augment")
+    augment: dict[str, Any] = given if isinstance(given, dict) else {}
+    preset = augment.get("preset")
+    keys = preset_keys(str(values.get("task", "detection")), preset)
+    if origins.get("augment.preset") == _TYPED:
         # what is typed wins over the file, whose keys would win over a preset of its own
-        for key in chosen:
+        for key in keys:
             if origins.get(f"augment.{key}") != _TYPED:
                 augment.pop(key, None)
                 origins.pop(f"augment.{key}", None)
     config = build_config(values, origins)
-    if isinstance(augment, dict):
-        for key in chosen:
-            origins.setdefault(f"augment.{key}", f"preset {augment['preset']}")
+    for key in keys:
+        origins.setdefault(f"augment.{key}", f"preset {preset}")
     return Loaded(config, origins)
 
 

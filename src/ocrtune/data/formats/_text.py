@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ocrtune.data.records import MALFORMED as MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, covers
 

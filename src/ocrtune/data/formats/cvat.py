@@ -16,8 +16,9 @@ from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, reference_to
+from ocrtune.data.formats._text import Report, brief, labelled, number, reference_to
 from ocrtune.data.formats._xml import as_attribute, as_text, line_of, xml_elements, xml_root_name
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import Page, Polygon, TextRegion, image_size

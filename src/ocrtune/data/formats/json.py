@@ -16,7 +16,8 @@ from ocrtune.data.formats._images import find_image
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, outline
-from ocrtune.data.formats._text import IGNORE_TEXTS, MALFORMED, Report, brief, reference_to
+from ocrtune.data.formats._text import IGNORE_TEXTS, Report, brief, reference_to
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import Page, TextRegion, image_size

@@ -24,7 +24,8 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_entries, json_keys
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, reference_to
+from ocrtune.data.formats._text import Report, brief, labelled, reference_to
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, Polygon, TextRegion, image_size

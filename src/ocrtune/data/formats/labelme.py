@@ -17,7 +17,8 @@ from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._json import json_keys, read_json
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, marked
+from ocrtune.data.formats._text import Report, brief, labelled, marked
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion, image_size
 

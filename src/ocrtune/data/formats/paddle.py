@@ -22,7 +22,8 @@ from ocrtune.data.formats._folder import no_image
 from ocrtune.data.formats._images import find_image
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import outline
-from ocrtune.data.formats._text import MALFORMED, Report, brief, is_line, labelled, marked, reference_to, text_lines
+from ocrtune.data.formats._text import Report, brief, is_line, labelled, marked, reference_to, text_lines
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError, ImageError
 from ocrtune.files import whole_file
 from ocrtune.page import IMAGE_SUFFIXES, Page, TextRegion, image_size, whole_image

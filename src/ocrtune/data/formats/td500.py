@@ -13,7 +13,8 @@ from ocrtune.data.formats._folder import first_label, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, nearest_rotated_box
-from ocrtune.data.formats._text import MALFORMED, Report, brief, number, text_lines
+from ocrtune.data.formats._text import Report, brief, number, text_lines
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
 

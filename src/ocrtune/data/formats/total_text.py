@@ -15,7 +15,8 @@ from ocrtune.data.formats._folder import first_label, read_each, write_each
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import as_rotated_box, outline
-from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, number, text_lines
+from ocrtune.data.formats._text import Report, brief, labelled, number, text_lines
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, TextRegion
 

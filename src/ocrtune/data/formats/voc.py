@@ -15,8 +15,9 @@ from ocrtune.data.formats._folder import first_label, named_page, read_each, wri
 from ocrtune.data.formats._images import Images
 from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import RotatedBox, box, box_of, nearest_rotated_box
-from ocrtune.data.formats._text import MALFORMED, Report, brief, labelled, marked, number
+from ocrtune.data.formats._text import Report, brief, labelled, marked, number
 from ocrtune.data.formats._xml import as_text, line_of, read_xml, text_of, xml_root_name
+from ocrtune.data.records import MALFORMED
 from ocrtune.errors import DataError
 from ocrtune.page import Page, Polygon, TextRegion, image_size
 
