@@ -20,6 +20,8 @@ SECOND_LOOKS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 MARGINS = (0.0, 0.05, 0.1, 0.15)
 MIN_GAIN = 0.005
 """Share of lines that must become right before lines are looked at twice, which costs time, or cut out with a margin."""
+FITTING_PASSES = len(MARGINS) + 1
+"""How often `calibrate_reading` reads its lines."""
 _GRID = np.exp(np.linspace(math.log(0.25), math.log(6.0), 60))
 _BINS = 10
 

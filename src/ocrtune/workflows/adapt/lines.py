@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ocrtune.bundle import Bundle
-from ocrtune.calibration.confidence import calibrate_reading, expected_calibration_error
+from ocrtune.calibration.confidence import FITTING_PASSES, calibrate_reading, expected_calibration_error
 from ocrtune.data.formats import read_dataset
+from ocrtune.data.lines import MAX_FIT_LINES, readable
 from ocrtune.orientation.evaluate import evaluate_orientation
 from ocrtune.orientation.metric import OrientationResult, fit_threshold
 from ocrtune.page import Page
@@ -55,7 +56,10 @@ def adapt_recognition(
     recognizer = load_recognizer(base)
     started = time.monotonic()
     shipped = evaluate_recognizer(recognizer, report, console.bar("the base as published", len(report)))
-    reserve = _RESERVE + 3 * (time.monotonic() - started)
+    seconds_a_line = (time.monotonic() - started) / len(report)
+    fitted_lines = min(MAX_FIT_LINES, sum(readable(region) for page in parts.holdout for region in page.regions))
+    # the base and the result are each fitted on the held-out lines and read the report's once more
+    reserve = _RESERVE + 2 * seconds_a_line * (len(report) + FITTING_PASSES * fitted_lines)
     policy = _policy(request, shipped, console)
     console.say(f"base as published: accuracy {score_lines(shipped, policy).accuracy:.4f} on {len(shipped)} lines")
     # a network that has seen lines on their head doubts them, and the second look finds them; where the data have none,
