@@ -24,7 +24,7 @@ from ocrtune.recognition.model import GUIDES, RECOGNIZERS
 from support.paddle_configs import OFFICIAL, Values, as_yaml, official
 from support.pages import save_image
 
-DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
+DET, REC, TEACHER = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_PP-OCRv4_rec_svtr_large"
 
 
 def imported(values: Values, *overrides: str, **options: Any) -> Imported:
@@ -70,7 +70,7 @@ def test_official_configurations_import_and_every_leaf_is_accounted_for(name: st
     assert all(row.reason for rows in (result.meaningless, result.refused) for row in rows)
 
 
-@pytest.mark.parametrize("name", [DET, REC, "cls_mv3", "PP-OCRv4_det_cml"])
+@pytest.mark.parametrize("name", [DET, REC, TEACHER, "cls_mv3", "PP-OCRv4_det_cml"])
 def test_what_is_written_is_a_correct_configuration_with_the_same_values(tmp_path: Path, name: str) -> None:
     result = imported(official(name))
     path = tmp_path / "ours.yaml"
@@ -222,6 +222,57 @@ def test_a_distillation_trains_its_student() -> None:
     del values["Architecture"]["Models"]["Student"]
     with pytest.raises(ConfigError, match="no model is called Student"):
         imported(values)
+
+
+def test_the_recogniser_that_teaches_reads_lines_of_one_width() -> None:
+    result = imported(official(TEACHER))
+    config = result.config
+    assert isinstance(config, RecognitionConfig)
+    assert (config.model.arch, config.model.guide) == ("ctc_svtrnet_large", True)
+    assert (config.input.min_width, config.input.max_width) == (320, 320)
+    assert "input.max_width" not in proposed(result)
+    assert (config.optimizer.type, config.optimizer.weight_decay) == ("AdamW", 0.05)
+    assert config.optimizer.lr == pytest.approx(0.00025 * 64 / 512)
+    assert [row.key for row in result.refused] == ["Global.eval_batch_step"]
+    assert "38 characters" in proposed(result)["data.train"][0]
+    why = reasons(result)
+    resized = {key: text for key, text in why.items() if "RecResizeImg" in key}
+    assert len(resized) == 2
+    assert all("320 x 48 pixels" in text for text in resized.values())
+    values = official(TEACHER)
+    transform(values, "SVTRRecResizeImg", "Eval")["SVTRRecResizeImg"]["image_shape"] = [3, 48, 640]
+    assert "320 x 48" in reasons(imported(values))["Eval.dataset.transforms[2].SVTRRecResizeImg.image_shape"]
+    assert any(row.key.endswith("SVTRRecResizeImg.image_shape") for row in imported(values).refused)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"embed_dim": [64, 128, 256]}, "Backbone.embed_dim [192, 256, 512] instead of [64, 128, 256]"),
+        ({"prenorm": False}, "Backbone.prenorm True instead of False"),
+        ({"mixer": ["Local"] * 9 + ["Global"] * 12}, "Backbone.mixer"),
+        ({"img_size": [32, 100]}, "Backbone.img_size [48, 320] instead of [32, 100]"),
+    ],
+)
+def test_other_networks_of_its_kind_are_refused(change: Values, says: str) -> None:
+    values = official(TEACHER)
+    values["Architecture"]["Backbone"] |= change
+    with pytest.raises(ConfigError) as caught:
+        imported(values)
+    assert "no network here is SVTRNet + svtr + CTCHead" in str(caught.value)
+    assert f"ctc_svtrnet_large (PP-OCRv4 svtr_large; {says}" in str(caught.value)
+
+
+def test_a_recogniser_that_is_taught_is_trained_alone() -> None:
+    result = imported(official("PP-OCRv4_mobile_rec_distillation"))
+    config = result.config
+    assert isinstance(config, RecognitionConfig)
+    assert (config.model.arch, config.model.guide) == ("ctc_pplcnetv3_mobile", True)
+    assert (config.input.min_width, config.input.max_width) == (32, 1600)  # the teacher's width is not the student's
+    why = reasons(result)
+    assert "only the student" in why["Architecture.Models.Teacher.Backbone.img_size"]
+    assert "only the student" in why["Loss.loss_config_list[0].DistillationDKDLoss.weight"]
+    assert "Architecture.Models.Student.Backbone.scale" in {row.key for row in result.mapped}
 
 
 def test_a_recogniser_without_its_guide_is_the_same_network() -> None:

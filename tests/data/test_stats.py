@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrtune.data.stats import dataset_stats, script_of
+from ocrtune.data.stats import dataset_stats
 from ocrtune.page import Page, TextRegion, as_polygon
 from ocrtune.report.stats import stats_figure
 from support.pages import rectangle, save_image
@@ -36,30 +36,6 @@ def test_figures_of_a_small_set(tmp_path: Path) -> None:
     assert stats.characters["a"] == 3
     assert set(stats.rare) == set("aab 中slnt")
     assert shown["text_height_at_400"][2] == pytest.approx(20, abs=20)
-
-
-@pytest.mark.parametrize(
-    ("character", "script"),
-    [
-        ("a", "Latin"),
-        ("é", "Latin"),
-        ("中", "Han"),
-        ("あ", "Hiragana"),
-        ("한", "Hangul"),
-        ("Ж", "Cyrillic"),
-        ("ع", "Arabic"),
-        ("7", "digits"),
-        ("٣", "digits"),
-        ("€", "symbols"),
-        ("。", "punctuation"),
-        (" ", "spaces"),
-        ("Ａ", "Latin (fullwidth)"),
-        ("ｱ", "Katakana (halfwidth)"),
-        ("\ue000", "control"),
-    ],
-)
-def test_scripts(character: str, script: str) -> None:
-    assert script_of(character) == script
 
 
 @pytest.mark.parametrize("texts", [[], ["one"], ["many", "中文", "texts"] * 50])

@@ -9,7 +9,6 @@ from ocrtune.recognition.metric import (
     confusions,
     label_case_conflict,
     score_lines,
-    script,
     suitable_policy,
     wilson,
 )
@@ -63,7 +62,7 @@ def test_breakdown_covers_every_line_once_for_each_key() -> None:
     results = [result("1", "1"), result("中文", "中文"), result("Hello world", "Hello")]
     for key in ("length", "height", "script"):
         assert sum(group.score.lines for group in breakdown(results) if group.by == key) == 3
-    assert [script(text) for text in ("1", "中文", "Hello", "--")] == ["digits", "CJK", "Latin", "other"]
+    assert [group.name for group in breakdown(results) if group.by == "script"] == ["digits", "CJK", "Latin"]
 
 
 def test_labels_in_one_case_are_noticed_only_where_the_images_differ() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ocrtune.charset import columns_needed
 from ocrtune.export.onnx import line_model_onnx
+from ocrtune.nn.backbones.svtrnet import MLP, Attention, Block
 from ocrtune.nn.fuse import deployed
 from ocrtune.recognition.guide import guide_loss, guide_tokens
 from ocrtune.recognition.loss import ctc_loss, ctc_losses
@@ -43,6 +44,7 @@ from support.golden import (
     tensor,
 )
 from support.paths import SHARED, need
+from support.svtr import LARGE, small_svtrnet
 
 # state dicts of the official networks: names and shapes alone
 KEY_LISTS = {
@@ -121,12 +123,13 @@ def test_every_tensor_of_the_official_network_has_its_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_every_recogniser_trains_folds_and_exports(arch: str, tmp_path: Path) -> None:
+def test_every_recogniser_trains_folds_and_exports(arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LARGE, small_svtrnet)
     torch.manual_seed(0)
     network = build_recognizer(arch, CLASSES)
     network.guide = build_guide(arch, network)
     assert (network.guide is None) == (arch not in GUIDES)
-    height, width = network.seen.height, 64
+    height, width = network.seen.height, network.seen.width or 64
     x = torch.randn(2, 3, height, width)
     labels = [[1, 2, 2], [3]]
     if network.guide is None:
@@ -145,7 +148,8 @@ def test_every_recogniser_trains_folds_and_exports(arch: str, tmp_path: Path) ->
     assert folded.guide is None
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules() if module is not folded)
     path = tmp_path / "model.onnx"
-    path.write_bytes(line_model_onnx(folded, torch.zeros(1, 3, height, 32), columns=True))
+    example = torch.zeros(1, 3, height, network.seen.width or 32)
+    path.write_bytes(line_model_onnx(folded, example, columns=network.seen.width is None))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         before = network(x).numpy()
@@ -188,8 +192,10 @@ def test_ctc_loss_and_its_gradient_are_the_official_ones() -> None:
 def no_dropout(network: CTCRecognizer) -> Iterator[None]:
     """Every dropout probability is 0, as in the golden set's training."""
     for module in network.modules():
-        if isinstance(module, nn.LSTM):
+        if isinstance(module, (nn.LSTM, Attention, MLP)):
             module.dropout = 0.0
+        if isinstance(module, Block):
+            module.drop_path = 0.0
     with ExitStack() as stack:
         for room in ("necks.svtr", "heads.nrtr", "heads.sar"):
             stack.enter_context(patch(f"ocrtune.nn.{room}._DROPOUT", 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ RECOGNIZERS = {
     "v5_mobile_rec": "ctc_pplcnetv3_mobile",
     "v5_server_rec": "ctc_pphgnetv2_server",
     "v6_small_rec": "ctc_pplcnetv4_small",
+    "v4_rec_svtr_large": "ctc_svtrnet_large",
 }
+STORED = Path(__file__).parents[1] / "recognition" / "data"
+"""References in the golden set's form for networks that it lacks."""
 CLASSIFIERS = {"cls_mv3": "cls_mobilenetv3_x0_35"}
 
 
@@ -104,7 +108,20 @@ def _load_all(network: nn.Module, model: dict[str, Any]) -> None:
 
 def golden_model(name: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
     """Description, outputs and inputs of a golden network."""
+    stored = STORED / f"{name}.json"
+    if stored.is_file():
+        model = json.loads(stored.read_text(encoding="utf-8"))
+        with np.load(stored.with_suffix(".npz")) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        inputs = {key: _drawn(model["seed"], key) for key in model["eval_inputs"]}
+        return model, arrays, inputs
     return load_json(f"models/{name}.json"), load_arrays(f"models/{name}.npz"), load_arrays("models/inputs.npz")
+
+
+def _drawn(seed: str, key: str) -> npt.NDArray[np.float32]:
+    """The input of a name such as ``input/2x3x48x320``."""
+    shape = [int(side) for side in key.split("/")[1].split("x")]
+    return np.asarray(stream(seed, key).standard_normal(shape, np.float32))
 
 
 def tensor(array: npt.NDArray[Any]) -> torch.Tensor:

@@ -285,6 +285,110 @@ def recognition(
     }
 
 
+def _svtr_large() -> Values:
+    """The recogniser that v4's small ones are taught by, which reads lines of one size."""
+    backbone = {
+        "name": "SVTRNet",
+        "img_size": [48, 320],
+        "out_char_num": 40,
+        "out_channels": 512,
+        "patch_merging": "Conv",
+        "embed_dim": [192, 256, 512],
+        "depth": [6, 6, 9],
+        "num_heads": [6, 8, 16],
+        "mixer": ["Conv"] * 9 + ["Global"] * 12,
+        "local_mixer": [[5, 5], [5, 5], [5, 5]],
+        "last_stage": False,
+        "prenorm": True,
+    }
+    guide = {"NRTRHead": {"nrtr_dim": 512, "max_text_length": 40}}
+    head = {"use_pool": True, "use_pos": True, **_guided({**_SVTR, "dims": 256, "hidden_dims": 256}, guide)}
+    values = recognition(backbone, None, head, batch=64, join=False, scales=False)
+    values["Global"]["max_text_length"] = 40
+    values["Optimizer"] = {
+        "name": "AdamW",
+        "beta1": 0.9,
+        "beta2": 0.99,
+        "epsilon": 1.0e-08,
+        "weight_decay": 0.05,
+        "no_weight_decay_name": "norm pos_embed char_node_embed pos_node_embed char_pos_embed vis_pos_embed",
+        "one_dim_param_no_weight_decay": True,
+        "lr": {"name": "Cosine", "learning_rate": 0.00025, "warmup_epoch": 5},
+    }
+    values["Train"]["dataset"]["ext_op_transform_idx"] = 1
+    for entry in values["Eval"]["dataset"]["transforms"]:
+        if "RecResizeImg" in entry:
+            entry["SVTRRecResizeImg"] = entry.pop("RecResizeImg")
+    return values
+
+
+def _taught(student: Values, teacher: Values) -> Values:
+    """A recogniser's configuration in which it is taught by a frozen one."""
+    models = {
+        name: {
+            "pretrained": None,
+            "freeze_params": name == "Teacher",
+            "return_all_feats": True,
+            "model_type": "rec",
+            "algorithm": "SVTR",
+            "Transform": None,
+            "Backbone": values["Architecture"]["Backbone"],
+            "Head": values["Architecture"]["Head"],
+        }
+        for name, values in (("Teacher", teacher), ("Student", student))
+    }
+    pairs, common = [["Student", "Teacher"]], {"key": "head_out", "multi_head": True}
+    alone = {"weight": 1.0, "model_name_list": ["Student"], **common}
+    return {
+        **student,
+        "Architecture": {
+            "model_type": "rec",
+            "name": "DistillationModel",
+            "algorithm": "Distillation",
+            "Models": models,
+        },
+        "Loss": {
+            "name": "CombinedLoss",
+            "loss_config_list": [
+                {
+                    "DistillationDKDLoss": {
+                        "weight": 0.1,
+                        "model_name_pairs": pairs,
+                        **common,
+                        "alpha": 1.0,
+                        "beta": 2.0,
+                        "dis_head": "gtc",
+                        "name": "dkd",
+                    }
+                },
+                {"DistillationCTCLoss": alone},
+                {"DistillationNRTRLoss": {**alone, "smoothing": False}},
+                {
+                    "DistillCTCLogits": {
+                        "weight": 1.0,
+                        "reduction": "mean",
+                        "model_name_pairs": pairs,
+                        "key": "head_out",
+                    }
+                },
+            ],
+        },
+        "PostProcess": {
+            "name": "DistillationCTCLabelDecode",
+            "model_name": ["Student"],
+            "key": "head_out",
+            "multi_head": True,
+        },
+        "Metric": {
+            "name": "DistillationMetric",
+            "base_metric_name": "RecMetric",
+            "main_indicator": "acc",
+            "key": "Student",
+            "ignore_space": False,
+        },
+    }
+
+
 def _piecewise(values: Values) -> Values:
     changed = copy.deepcopy(values)
     lr = {"name": "Piecewise", "decay_epochs": [700, 800], "values": [0.001, 0.0001], "warmup_epoch": 5}
@@ -442,6 +546,14 @@ OFFICIAL: dict[str, tuple[str, Values]] = {
     "PP-OCRv4_server_rec": (
         "ctc_pphgnet_server",
         recognition({"name": "PPHGNet_small"}, None, _guided(_SVTR, _NRTR), algorithm="SVTR_HGNet", batch=128),
+    ),
+    "ch_PP-OCRv4_rec_svtr_large": ("ctc_svtrnet_large", _svtr_large()),
+    "PP-OCRv4_mobile_rec_distillation": (
+        "ctc_pplcnetv3_mobile",
+        _taught(
+            recognition({"name": "PPLCNetV3", "scale": 0.95}, None, _guided(_SVTR, _NRTR), warmup=2, batch=128),
+            _svtr_large(),
+        ),
     ),
     "en_PP-OCRv4_mobile_rec": (
         "ctc_pplcnetv3_mobile",

@@ -23,8 +23,15 @@ from ocrtune.runtime.crop import crop_region
 from ocrtune.weights.defaults import line_preprocess, page_preprocess, task_of
 from ocrtune.workflows.train import train
 from support.paddle_configs import OFFICIAL, as_yaml
+from support.svtr import LARGE, small_svtrnet
 
 BASE = "ppocr-mobile-ori"
+
+
+@pytest.fixture(autouse=True)
+def small_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one network that would take minutes."""
+    monkeypatch.setattr(LARGE, small_svtrnet)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -32,6 +33,7 @@ from ocrtune.weights.network import Family, inference_form, load_network, tensor
 from ocrtune.weights.paddle import read_pdparams, torch_name
 from ocrtune.weights.report import MisfitError
 from support.golden import generated_state, load_json
+from support.paths import SHARED, need
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -332,6 +334,22 @@ def test_official_networks_are_recognised_by_names_and_shapes(model: str) -> Non
     family = next(family for family in FAMILIES if OFFICIAL[model] in family.names)
     reports = tensor_fits(family, NamedTensors(tensors, paddle_layout=True))
     assert [name for name, report in reports.items() if report.complete] == [OFFICIAL[model]]
+
+
+@pytest.mark.parametrize(
+    ("network", "prefix", "arch"),
+    [
+        ("v4_rec_svtr_large", "", "ctc_svtrnet_large"),
+        ("v4_mobile_rec_distill", "Student.", "ctc_pplcnetv3_mobile"),
+        ("v4_mobile_rec_distill", "Teacher.", None),  # the small SVTRNet, whose own head does not run in PaddleOCR
+    ],
+)
+def test_what_teaches_is_told_from_what_learns(network: str, prefix: str, arch: str | None) -> None:
+    rows = need(SHARED / "facts" / "paddle_keys" / f"{network}.tsv").read_text(encoding="utf-8").splitlines()
+    shapes = {key: json.loads(shape) for key, shape, _ in (row.split("\t") for row in rows) if key.startswith(prefix)}
+    tensors = {torch_name(key.removeprefix(prefix)): torch.empty(s, device="meta") for key, s in shapes.items()}
+    reports = tensor_fits(RECOGNIZERS, NamedTensors(tensors, paddle_layout=True))
+    assert [name for name, report in reports.items() if report.complete] == ([] if arch is None else [arch])
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ import cv2
 import numpy as np
 
 from ocrtune.page import Page
+from ocrtune.scripts import script_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 RARE = 10
 """Characters that occur less often are rare: too few examples to be learnt from."""
 _SHOWN = 60
-_KINDS = {"N": "digits", "P": "punctuation", "S": "symbols", "Z": "spaces", "C": "control", "M": "marks"}
-_NAMES = {"CJK": "Han"}
 
 
 @dataclass
@@ -125,21 +123,6 @@ def dataset_stats(pages: Iterable[Page], page_size: int, each: Callable[[], None
                 stats.characters.update(region.text)
         each()
     return stats
-
-
-def script_of(character: str) -> str:
-    """The script of a letter (Latin, Han, Hiragana, ...), or the kind of any other character (digits, symbols, ...).
-
-    Source: the Unicode character database; the first word of a letter's name is its script's, full and half width apart.
-    """
-    kind = _KINDS.get(unicodedata.category(character)[0])
-    if kind is not None:
-        return kind
-    words = unicodedata.name(character, "UNKNOWN").split()
-    wide = words[0] in ("FULLWIDTH", "HALFWIDTH") and len(words) > 1
-    name = words[1] if wide else words[0]
-    script = _NAMES.get(name, name.capitalize())
-    return f"{script} ({words[0].lower()})" if wide else script
 
 
 def _percentiles(values: Sequence[float]) -> list[float]:

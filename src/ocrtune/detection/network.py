@@ -17,13 +17,15 @@ class DetectorFamily:
 
     task: TaskName = "detection"
     names: Sequence[str] = tuple(DETECTORS)
-    example = torch.zeros(1, 3, 64, 64)
 
     def build(self, arch: str, tensors: Mapping[str, Tensor] | None = None) -> DBDetector:
         return build_detector(arch)
 
     def build_for_graph(self, arch: str, graph: Path) -> DBDetector:
         return build_detector(arch)
+
+    def example(self, model: DBDetector) -> Tensor:
+        return torch.zeros(1, 3, 64, 64)
 
     def drop_training_branches(self, model: DBDetector) -> None:
         model.head.drop_training_branches()

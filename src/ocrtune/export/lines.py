@@ -83,7 +83,7 @@ def write_recognition_bundle(
     """
     RECOGNIZERS.drop_training_branches(model)
     folded = inference_form(RECOGNIZERS, model)
-    content = line_model_onnx(folded, torch.zeros(1, 3, preprocess.height, 64), columns=True)
+    content = line_model_onnx(folded, RECOGNIZERS.example(folded), columns=folded.seen.width is None)
     crops = itertools.islice(_crops(val), GATE_LINES)
     batches = (preprocess([crop], preprocess.input_width(crop.shape[1], crop.shape[0])) for crop in crops)
     gate = compare_lines(TorchEngine(folded), OnnxEngine(content), batches)

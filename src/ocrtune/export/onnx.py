@@ -24,13 +24,12 @@ def detector_onnx(model: nn.Module) -> bytes:
 
 
 def line_model_onnx(model: nn.Module, example: Tensor, columns: bool) -> bytes:
-    """A folded recogniser or direction classifier in eval mode as ONNX.
+    """A folded recogniser (``prob`` is [batch, columns, classes]) or direction classifier ([batch, classes]) as ONNX.
 
     Args:
         model: as `ocrtune.weights.network.inference_form` gives it.
         example: an input, float32 [N, 3, H, W].
-        columns: a recogniser: the width is dynamic, and ``prob`` is [batch, columns, classes]; otherwise the size is
-            fixed, and ``prob`` is [batch, classes].
+        columns: whether the width is dynamic, and with it the number of columns; otherwise the size is the example's.
     """
     if columns:
         return _exported(model, example, {"input": {0: "batch", 3: "width"}, "prob": {0: "batch", 1: "columns"}})

@@ -1,4 +1,4 @@
-"""Layers that several papers share: convolution with normalisation, squeeze-and-excitation, learnable affine.
+"""Layers that several papers share: convolution with normalisation, squeeze-and-excitation, learnable affine and positions.
 
 Attribute names follow PaddleOCR's state dicts, so that official weights map one to one (see `ocrtune.weights.paddle`).
 """
@@ -60,6 +60,19 @@ class Affine(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.bias.to(x.dtype), self.scale.to(x.dtype), x)
+
+
+class Positions(nn.Module):
+    """Adds a learned vector to each of a fixed number of places."""
+
+    def __init__(self, places: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, places, channels))
+        nn.init.trunc_normal_(self.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float [N, places, C] -> float [N, places, C]."""
+        return x + self.weight
 
 
 class SqueezeExcitation(nn.Module):

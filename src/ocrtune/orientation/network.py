@@ -17,13 +17,15 @@ class ClassifierFamily:
 
     task: TaskName = "orientation"
     names: Sequence[str] = tuple(CLASSIFIERS)
-    example = torch.zeros(1, 3, 48, 192)
 
     def build(self, arch: str, tensors: Mapping[str, Tensor] | None = None) -> LineClassifier:
         return build_classifier(arch)
 
     def build_for_graph(self, arch: str, graph: Path) -> LineClassifier:
         return build_classifier(arch)
+
+    def example(self, model: LineClassifier) -> Tensor:
+        return torch.zeros(1, 3, 48, 192)
 
     def drop_training_branches(self, model: LineClassifier) -> None:
         """There are none."""

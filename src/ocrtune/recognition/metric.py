@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Literal, get_args
 from rapidfuzz.distance import Levenshtein
 
 from ocrtune.charset import normalised
+from ocrtune.scripts import main_script
 
 TextPolicy = Literal["exact", "ignore-case", "ignore-space", "ignore-case-space"]
 POLICIES: tuple[TextPolicy, ...] = get_args(TextPolicy)
@@ -174,7 +174,7 @@ def breakdown(results: Sequence[LineResult], policy: TextPolicy = "exact") -> li
     keys: dict[str, Callable[[LineResult], str]] = {
         "length": lambda r: _bin(len(r.label), (1, 2, 5, 10, 20, 40)),
         "height": lambda r: _bin(min(r.height, r.width), (0, 12, 16, 24, 32, 48)),
-        "script": lambda r: script(r.label),
+        "script": lambda r: main_script(r.label),
     }
     groups = []
     for by, key in keys.items():
@@ -184,18 +184,6 @@ def breakdown(results: Sequence[LineResult], policy: TextPolicy = "exact") -> li
         ordered = sorted(parts, key=_bin_start) if by != "script" else sorted(parts, key=lambda n: -len(parts[n]))
         groups += [Group(by, name, score_lines(parts[name], policy)) for name in ordered]
     return groups
-
-
-def script(text: str) -> str:
-    """The script of most letters of a text: Latin, CJK, Cyrillic, ...; ``digits`` and ``other`` where there is none."""
-    counts: Counter[str] = Counter()
-    for character in text:
-        if character.isalpha():
-            name = unicodedata.name(character, "OTHER").split()[0]
-            counts["CJK" if name in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") else name.capitalize()] += 1
-    if counts:
-        return counts.most_common(1)[0][0]
-    return "digits" if any(c.isdigit() for c in text) else "other"
 
 
 def single_case(texts: Iterable[str]) -> str | None:

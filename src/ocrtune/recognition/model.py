@@ -16,7 +16,8 @@ from ocrtune.nn.backbones.pphgnetv2 import pphgnetv2_b4_rec
 from ocrtune.nn.backbones.pplcnetv3 import pplcnetv3_rec_x0_95
 from ocrtune.nn.backbones.pplcnetv4 import pplcnetv4_rec_medium, pplcnetv4_rec_small, pplcnetv4_rec_tiny
 from ocrtune.nn.backbones.resnet_line import resnet34_vd_line
-from ocrtune.nn.heads.nrtr import NRTRDecoder
+from ocrtune.nn.backbones.svtrnet import svtrnet_large
+from ocrtune.nn.heads.nrtr import NRTRDecoder, PositionedNRTRDecoder
 from ocrtune.nn.heads.sar import SARDecoder
 from ocrtune.nn.necks.conv import ConvNeck
 from ocrtune.nn.necks.rnn import BiLSTMNeck
@@ -32,13 +33,16 @@ class Seen(NamedTuple):
     Attributes:
         height: of the input, in pixels.
         column: pixels of width that become one column of the output.
+        width: of the input, in pixels, where the network reads no other; None where any will do.
     """
 
     height: int
     column: int
+    width: int | None = None
 
 
 _HIGH = Seen(height=48, column=8)
+_HIGH_FIXED = Seen(height=48, column=8, width=320)
 _LOW = Seen(height=32, column=4)
 
 
@@ -73,7 +77,7 @@ class CTCRecognizer(nn.Module):
         backbone: float [N, 3, H, W] -> float [N, C, 1, T].
         neck: that -> float [N, T, D].
         classes: characters and the blank.
-        seen: at which height lines are read, and how wide a column of the output is.
+        seen: at which size lines are read, and how wide a column of the output is.
         guide_alone: guided training leaves the backbone to the guide: CTC gives it no gradient.
 
     Attributes:
@@ -147,6 +151,13 @@ def ctc_pphgnet_server(classes: int = 6625) -> CTCRecognizer:
     return CTCRecognizer(backbone, SVTRNeck(backbone.out_channels), classes, guide_alone=True)
 
 
+def ctc_svtrnet_large(classes: int = 6625) -> CTCRecognizer:
+    """PP-OCRv4 svtr_large, the teacher of v4 mobile: SVTRNet, SVTR neck 256, lines of 48 x 320 pixels."""
+    backbone = svtrnet_large()
+    neck = SVTRNeck(backbone.out_channels, hidden=256, out_channels=256)
+    return CTCRecognizer(backbone, neck, classes, seen=_HIGH_FIXED, guide_alone=True)
+
+
 def ctc_pphgnetv2_server(classes: int = 18385) -> CTCRecognizer:
     """PP-OCRv5 server: PP-HGNetV2-B4, SVTR neck 120."""
     backbone = pphgnetv2_b4_rec()
@@ -178,6 +189,7 @@ RECOGNIZERS: dict[str, Callable[[int], CTCRecognizer]] = {
     "ctc_mobilenetv1_svtr": ctc_mobilenetv1_svtr,
     "ctc_pplcnetv3_mobile": ctc_pplcnetv3_mobile,
     "ctc_pphgnet_server": ctc_pphgnet_server,
+    "ctc_svtrnet_large": ctc_svtrnet_large,
     "ctc_pphgnetv2_server": ctc_pphgnetv2_server,
     "ctc_pplcnetv4_tiny": ctc_pplcnetv4_tiny,
     "ctc_pplcnetv4_small": ctc_pplcnetv4_small,
@@ -187,6 +199,7 @@ GUIDES: dict[str, Callable[[int, int], Guide]] = {
     "ctc_mobilenetv1_svtr": SARDecoder,
     "ctc_pplcnetv3_mobile": NRTRDecoder,
     "ctc_pphgnet_server": NRTRDecoder,
+    "ctc_svtrnet_large": partial(PositionedNRTRDecoder, width=512),
     "ctc_pphgnetv2_server": NRTRDecoder,
     "ctc_pplcnetv4_tiny": NRTRDecoder,
     "ctc_pplcnetv4_small": NRTRDecoder,

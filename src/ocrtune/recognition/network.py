@@ -25,7 +25,6 @@ class RecognizerFamily:
 
     task: TaskName = "recognition"
     names: Sequence[str] = tuple(RECOGNIZERS)
-    example = torch.zeros(1, 3, 48, 64)
 
     def build(self, arch: str, tensors: Mapping[str, Tensor] | None = None) -> CTCRecognizer:
         known = None if tensors is None else tensors.get("head.bias")
@@ -36,6 +35,9 @@ class RecognizerFamily:
 
     def build_for_graph(self, arch: str, graph: Path) -> CTCRecognizer:
         return build_recognizer(arch, graph_layers(graph)[-1].weight.shape[0])
+
+    def example(self, model: CTCRecognizer) -> Tensor:
+        return torch.zeros(1, 3, model.seen.height, model.seen.width or 64)
 
     def drop_training_branches(self, model: CTCRecognizer) -> None:
         model.guide = None

@@ -180,7 +180,9 @@ class RecognitionSamples:
         image, label = self._changed(line, rng), line.label
         if self.config.join and self.space is not None and rng.random() < self.config.join:
             other = self.lines[int(rng.integers(len(self.lines)))]
-            image, label = _joined(image, self._changed(other, rng), rng), (*label, self.space, *other.label)
+            joined = _joined(image, self._changed(other, rng), rng)
+            if joined.shape[1] <= self.preprocess.max_width:
+                image, label = joined, (*label, self.space, *other.label)
         if rng.random() < self.config.overturn and tells_direction(line.page.regions[0]):
             # a line that stands on its head should be doubted, not guessed at: then it is looked at again
             image, label = turned_over(image), ()
@@ -221,8 +223,7 @@ def shaken(polygon: Polygon, config: LineAugmentConfig, rng: np.random.Generator
 
 def collate(samples: Sequence[Sample], preprocess: LinePreprocess) -> Batch:
     """Stack lines at the width of the widest."""
-    wide = max(sample.image.shape[1] for sample in samples)
-    width = max(preprocess.min_width, -(-wide // preprocess.multiple) * preprocess.multiple)
+    width = preprocess.input_width(max(sample.image.shape[1] for sample in samples), preprocess.height)
     images = np.zeros((len(samples), preprocess.height, width, 3), np.uint8)
     for row, sample in zip(images, samples, strict=True):
         row[:, : sample.image.shape[1]] = sample.image

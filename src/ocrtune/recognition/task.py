@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ocrtune.charset import Charset, TextPlan, columns_needed, plan_texts
-from ocrtune.config.schema import RecognitionConfig
+from ocrtune.config.schema import LineInputConfig, RecognitionConfig
 from ocrtune.data.lines import MAX_FIT_LINES, readable, spread_sample
 from ocrtune.errors import ConfigError, DataError
 from ocrtune.nn.engine import TorchTextEngine
@@ -20,13 +20,14 @@ from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
 from ocrtune.recognition.loss import ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
-from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Told, build_guide
+from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Seen, Told, build_guide
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
 from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample, augmentation, collate, normalised
 from ocrtune.runtime.load import recognition_settings
 from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
 from ocrtune.task import Evaluation
+from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
 _SPREAD_SAMPLES = 16
@@ -128,8 +129,8 @@ class RecognitionTask:
         own, self.thresholds = own_settings(self._start)
         if config.augment.overturn:
             self.thresholds = self.thresholds.model_copy(update={"second_look": _SECOND_LOOK})
-        size = config.input.model_dump()
-        self.preprocess = own.model_copy(update=size)
+        line_input = suitable_input(config.input, self._start.model.seen)
+        self.preprocess = own.model_copy(update=line_input.model_dump())
         self.check = check_lines(train, self.plan, self.preprocess, self._start.model.seen.column)
         self._tell_left_out(progress)
         self.policy: TextPolicy = (
@@ -139,6 +140,7 @@ class RecognitionTask:
             update={
                 "model": config.model.model_copy(update={"arch": self._start.arch, "form": self._start.form}),
                 "text": config.text.model_copy(update={"policy": self.policy}),
+                "input": line_input,
             }
         )
         charset = self.plan.charset
@@ -272,7 +274,26 @@ def _chosen_guide(start: Network[CTCRecognizer], wanted: bool, seed: int) -> typ
 
 
 def own_settings(start: Network[CTCRecognizer]) -> tuple[LinePreprocess, RecognitionThresholds]:
-    """A start bundle's settings, or for plain weight files the defaults at the height that the network reads."""
+    """A start bundle's settings, or for plain weight files the network's defaults."""
     if start.bundle is not None:
         return recognition_settings(start.bundle)
-    return LinePreprocess(height=start.model.seen.height), RecognitionThresholds()
+    return line_preprocess(start.arch), RecognitionThresholds()
+
+
+def suitable_input(config: LineInputConfig, seen: Seen) -> LineInputConfig:
+    """How wide lines are seen: as configured, or as the network's only width asks for.
+
+    Raises:
+        ConfigError: another width is configured.
+    """
+    if seen.width is None:
+        return config
+    for name in ("min_width", "max_width"):
+        if name in config.model_fields_set and getattr(config, name) != seen.width:
+            raise ConfigError(
+                f"the network reads lines of one width alone, which {getattr(config, name)} is not",
+                where=f"input.{name}",
+                expected=f"{seen.width}",
+                hint=f"leave input.{name} out",
+            )
+    return config.model_copy(update={"min_width": seen.width, "max_width": seen.width})

@@ -25,7 +25,7 @@ def automatic_lr(effective_batch: int, relative: bool) -> float:
 def build_optimizer(
     model: nn.Module, config: OptimizerConfig, lr: float, scales: Mapping[str, float] | None = None
 ) -> torch.optim.Optimizer:
-    """Optimiser over everything that takes gradients; weight decay only on tensors of two and more axes.
+    """Optimiser over everything that takes gradients; weight decay only on matrices and kernels.
 
     Args:
         model: the network.
@@ -39,7 +39,7 @@ def build_optimizer(
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            decay = config.weight_decay if parameter.ndim > 1 else 0.0
+            decay = config.weight_decay if parameter.ndim in (2, 4) else 0.0  # learned positions have three
             groups.setdefault((lr * scales.get(name, 1.0), decay), []).append(parameter)
     settings: list[dict[str, Any]] = [
         {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()

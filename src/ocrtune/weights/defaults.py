@@ -13,6 +13,7 @@ from ocrtune.runtime.recognizer import RecognitionThresholds
 
 _LINE_WIDTH = 96  # the publisher pads to 320; less is as exact on real lines, and a third faster
 _TASKS: dict[str, TaskName] = {"db": "detection", "dbpp": "detection", "ctc": "recognition", "cls": "orientation"}
+_FIXED_LINE_WIDTH = {"ctc_svtrnet_large": 320}
 _CRNN = ("ctc_mobilenetv3_crnn", "ctc_resnet34_crnn", "ctc_mobilenetv1_crnn")  # PP-OCR v2.0 and v2: lines of 32 pixels
 
 
@@ -37,6 +38,8 @@ def page_preprocess() -> DetectionPreprocess:
 
 def line_preprocess(arch: str) -> LinePreprocess:
     """How a recogniser or direction classifier is run. Source: the networks' PaddleOCR configurations."""
+    if arch in _FIXED_LINE_WIDTH:
+        return LinePreprocess(min_width=_FIXED_LINE_WIDTH[arch], max_width=_FIXED_LINE_WIDTH[arch])
     if arch.startswith("ctc_"):
         return LinePreprocess(height=32 if arch in _CRNN else 48, min_width=_LINE_WIDTH)
     if arch.startswith("cls_pplcnet"):

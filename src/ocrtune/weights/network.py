@@ -37,11 +37,6 @@ class Family(Protocol[M]):
         """Architectures, by the names that users type."""
         ...
 
-    @property
-    def example(self) -> Tensor:
-        """An input on which every one of them runs."""
-        ...
-
     def build(self, arch: str, tensors: Mapping[str, Tensor] | None) -> M:
         """A network in its training form with fresh weights.
 
@@ -56,6 +51,10 @@ class Family(Protocol[M]):
 
     def build_for_graph(self, arch: str, graph: Path) -> M:
         """The same for the weights of an ONNX file."""
+        ...
+
+    def example(self, model: M) -> Tensor:
+        """An input on which a network runs."""
         ...
 
     def drop_training_branches(self, model: M) -> None:
@@ -199,7 +198,7 @@ def tensor_fits(family: Family[M], file: NamedTensors) -> dict[str, LoadReport]:
 
 
 def graph_fits(family: Family[M], path: Path) -> list[str]:
-    """The networks of a family whose operators are those of an ONNX file.
+    """The networks of a family whose operators are those of an ONNX file; no weights are made for that.
 
     Raises:
         BundleError: the file is no ONNX model.
@@ -207,7 +206,8 @@ def graph_fits(family: Family[M], path: Path) -> list[str]:
     found = []
     for name in family.names:
         try:
-            _from_onnx(family, path, name)
+            with torch.device("meta"):
+                _from_onnx(family, path, name)
         except BundleError as error:
             if "architecture" not in (error.hint or ""):
                 raise
@@ -255,7 +255,7 @@ def one_of(fits: Sequence[str], where: Path) -> str:
 def _from_onnx(family: Family[M], path: Path, arch: str) -> M:
     model = deployed(family.build_for_graph(arch, path))
     family.drop_training_branches(model)
-    load_graph_weights(path, model, family.example)
+    load_graph_weights(path, model, family.example(model))
     return model
 
 

@@ -1,8 +1,9 @@
 """Weights out of an inference ONNX file, whose tensor names say nothing: operators are aligned by execution order.
 
-The graph's convolutions, linear layers, LSTM layers, layer normalisations and scalar affines are read in order, with
-batch normalisation and scalar affines after a convolution folded into it. The deployed network's modules are recorded in
-the order in which they run. Both lists must agree in kind and shape; the caller proves the result by comparing outputs.
+The graph's convolutions, linear layers, LSTM layers, layer normalisations, learned positions and scalar affines are read
+in order, with batch normalisation and scalar affines after a convolution folded into it. The deployed network's modules
+are recorded in the order in which they run. Both lists must agree in kind and shape; the caller proves the result by
+comparing outputs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from ocrtune.errors import BundleError
-from ocrtune.nn.layers import Affine
+from ocrtune.nn.layers import Affine, Positions
 
 _Array: TypeAlias = npt.NDArray[np.float32]
 _KINDS: dict[type[nn.Module], str] = {
@@ -30,6 +31,7 @@ _KINDS: dict[type[nn.Module], str] = {
     nn.LayerNorm: "LayerNorm",
     nn.LSTM: "LSTM",
     Affine: "Affine",
+    Positions: "Positions",
 }
 
 
@@ -38,8 +40,8 @@ class GraphLayer:
     """One operator with weights.
 
     Attributes:
-        kind: ``Conv``, ``ConvTranspose``, ``Linear``, ``LSTM``, ``LayerNorm`` or ``Affine`` (a scalar scale and bias on
-            their own).
+        kind: ``Conv``, ``ConvTranspose``, ``Linear``, ``LSTM``, ``LayerNorm``, ``Positions`` or ``Affine`` (a scalar
+            scale and bias on their own).
         weight: in torch's layout; [1] for ``Affine``; [directions, 4 hidden, in + hidden] for ``LSTM``, what it multiplies
             its input with before what it multiplies its state with.
         bias: [out]; [1] for ``Affine``; [directions, 4 hidden, 2] for ``LSTM``; None where the graph has none.
@@ -151,6 +153,8 @@ class _Reader:
         elif kind == "Add" and value.ndim == 1 and self.layers and self.layers[-1].output == source:
             if self.layers[-1].kind == "Linear":
                 self.layers[-1].bias, self.layers[-1].output = value, output
+        elif kind == "Add" and value.ndim == 3 and value.shape[1] > 1:
+            self.layers.append(GraphLayer("Positions", value, None, output))
         elif kind == "Add" and value.ndim == 4 and value.size == value.shape[1]:
             self._fold(source, output, np.ones(1), value.reshape(-1))
 
@@ -278,6 +282,6 @@ def _slots(name: str, module: nn.Module) -> list[_Slot]:
             for layer in range(module.num_layers)
         ]
     weight = module.scale if isinstance(module, Affine) else module.weight
-    bias = module.bias
+    bias = getattr(module, "bias", None)
     assert isinstance(weight, torch.Tensor)
     return [_Slot(name, kind, [weight], [bias] if isinstance(bias, torch.Tensor) else [])]

@@ -22,6 +22,7 @@ class Known:
         batch: samples in one step of the official training, over all its cards (lines: at a height of 48 pixels where the
             height changes); None where nobody says.
         height: of the lines that it reads, in pixels.
+        width: of the lines, where it reads no other; None where any will do.
         guide: the decoder that trains beside CTC in the official recipe, and its width.
         published: registered names of its published weights, by the file name of the dictionary that they read.
     """
@@ -32,6 +33,7 @@ class Known:
     parts: Mapping[str, Any] = field(default_factory=dict)
     batch: int | None = None
     height: int = 48
+    width: int | None = None
     guide: tuple[str, int] | None = None
     published: Mapping[str, str] = field(default_factory=dict)
 
@@ -47,6 +49,9 @@ DEFAULTS: dict[str, Any] = {
     "Backbone.last_pool_type": "max",
     "Backbone.last_pool_kernel_size": [2, 2],
     "Backbone.small_stride": [2, 2, 2, 2],
+    "Backbone.patch_merging": "Conv",
+    "Backbone.prenorm": True,
+    "Backbone.last_stage": True,
     "Neck.intracl": False,
     "Neck.use_asf": False,
     "Neck.mode": "large",
@@ -263,6 +268,29 @@ KNOWN = (
         680,
         guide=("NRTRHead", 384),
         published={_V1_KEYS: "ppocrv4-server-rec"},
+    ),
+    Known(
+        "ctc_svtrnet_large",
+        "PP-OCRv4 svtr_large",
+        "recognition",
+        {
+            **_SVTR,
+            "Backbone.name": "SVTRNet",
+            "Backbone.img_size": [48, 320],
+            "Backbone.embed_dim": [192, 256, 512],
+            "Backbone.depth": [6, 6, 9],
+            "Backbone.num_heads": [6, 8, 16],
+            "Backbone.mixer": ["Conv"] * 9 + ["Global"] * 12,
+            "Backbone.local_mixer": [[5, 5], [5, 5], [5, 5]],
+            "Backbone.last_stage": False,
+            "Neck.dims": 256,
+            "Neck.hidden_dims": 256,
+            "Head.use_pool": True,
+            "Head.use_pos": True,
+        },
+        512,
+        width=320,
+        guide=("NRTRHead", 512),
     ),
     Known(
         "ctc_pphgnetv2_server",

@@ -43,17 +43,19 @@ def import_recognition(ledger: Ledger, known: Known, root: str) -> None:
         ledger.map(ignored, "text.policy", policy)
     ledger.refuse("Metric.is_filter", "texts are compared with all their characters; see text.policy")
     skip_fixed_transforms(ledger)
-    ledger.propose(
-        "input.max_width",
-        "320 in training and evaluation, any in deployment",
-        1600,
-        "ours",
-        "a line is seen at its own width everywhere: squeezed long lines are why results differ after export",
-    )
+    if known.width is None:
+        ledger.propose(
+            "input.max_width",
+            "320 in training and evaluation, any in deployment",
+            1600,
+            "ours",
+            "a line is seen at its own width everywhere: squeezed long lines are why results differ after export",
+        )
+    longest = ledger.whole("Global.max_text_length", 25)
     ledger.skip("Global.max_text_length", "a label may be as long as its line is wide: CTC feasibility is checked")
     ledger.propose(
         "data.train",
-        "labels of more than 23 characters are dropped where a guiding branch trains along (25 without)",
+        f"labels of more than {longest - 2} characters are dropped where a guiding branch trains along ({longest} without)",
         "all labels that fit their width",
         "ours",
         "PaddleOCR drops them without a word",
@@ -150,6 +152,12 @@ def _changes(ledger: Ledger, train: dict[str, str], name: str, tia: float) -> No
 
 
 def _shapes(ledger: Ledger, known: Known) -> None:
+    """Say what becomes of the lines' size; set ``input`` where the network reads one width alone."""
+    size = f"lines are {known.height} pixels high for this network, at their own width"
+    if known.width is not None:
+        size = f"lines are {known.width} x {known.height} pixels for this network, shorter ones padded, longer ones squeezed"
+        for name in ("min_width", "max_width"):
+            ledger.put(f"input.{name}", known.width)
     for section in ("Train", "Eval"):
         found = transforms(ledger, section)
         for name in _RESIZES:
@@ -157,11 +165,12 @@ def _shapes(ledger: Ledger, known: Known) -> None:
             shape = ledger.get(key)
             if shape is None:
                 continue
-            if isinstance(shape, list) and len(shape) == 3 and shape[1] == known.height:
-                ledger.skip(key, f"lines are {known.height} pixels high for this network, at their own width")
+            fits = isinstance(shape, list) and len(shape) == 3 and shape[1] == known.height
+            if fits and (known.width is None or shape[2] == known.width):
+                ledger.skip(key, size)
             else:
-                ledger.refuse(key, f"lines are {known.height} pixels high for this network")
-            ledger.skip(found[name], "lines are scaled to the network's height, at their own width")
+                ledger.refuse(key, size)
+            ledger.skip(found[name], size)
 
 
 def _guide(ledger: Ledger, known: Known, root: str) -> None:

@@ -24,6 +24,8 @@ _SILENT = {
     "Backbone.stem_type": "the network's size says it",
     "Backbone.stem_channels": "the network's size says it",
     "Backbone.config_name": "the network's size says it",
+    "Backbone.out_channels": "the network's size says it",
+    "Backbone.out_char_num": "the network's size says it",
     "Neck.encoder": "the neck says it",
     "Neck.use_guide": "model.guide says it: with a guide, the networks that leave their backbone to it do so here as well",
     "Head.use_guide": "model.guide says it: with a guide, the networks that leave their backbone to it do so here as well",
@@ -85,7 +87,7 @@ def import_network(ledger: Ledger, task: str, root: str) -> Known:
             root,
             f"no network here is {_described(given)}",
             "; ".join(f"{k.arch} ({k.name}; {_told(_differences(given, k))})" for k in candidates[:3]),
-            "take the section of an official file of PP-OCR v2 to v6; SVTR-large and RotNet are not among the networks here",
+            "take the section of an official file of PP-OCR v2 to v6; of SVTRNet there is the large one, of RotNet none",
         )
     for part in parts:
         if part.name in best.parts or (part.name in DEFAULTS and part.name not in _SILENT):

@@ -67,7 +67,7 @@ def _weight_decay(ledger: Ledger, ours: str) -> None:
         f"{kind}, as in PaddleOCR; not on biases, scales and normalisation",
     )
     for silent in ("no_weight_decay_name", "one_dim_param_no_weight_decay"):
-        ledger.skip(f"Optimizer.{silent}", "biases, scales and normalisation never decay here")
+        ledger.skip(f"Optimizer.{silent}", "biases, scales, positions and normalisation never decay here")
 
 
 def _learning_rate(ledger: Ledger, task: str, known: Known, num_gpus: int) -> None:

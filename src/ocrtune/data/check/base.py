@@ -47,13 +47,14 @@ class BaseModel:
         if self.recognizer is None:
             return settings
         preprocess = self.recognizer.preprocess
-        blank = np.zeros((1, 3, preprocess.height, _PROBE_WIDTH), np.float32)
+        width = preprocess.input_width(_PROBE_WIDTH, preprocess.height)
+        blank = np.zeros((1, 3, preprocess.height, width), np.float32)
         classes, _ = self.recognizer.engine(blank)
         return replace(
             settings,
             charset=settings.charset or self.recognizer.charset,
             line_height=preprocess.height,
-            column=_PROBE_WIDTH // classes.shape[1],
+            column=width // classes.shape[1],
             max_width=preprocess.max_width,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocrtune.data.check.findings import Severity, shown
+from ocrtune.scripts import name_word
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _lookalikes(text: str) -> tuple[str, list[TextFault]]:
     faults: list[TextFault] = []
 
     def mended(word: re.Match[str]) -> str:
-        scripts = [_script(c) for c in word[0]]
+        scripts = [name_word(c) for c in word[0]]
         latin = scripts.count("LATIN")
         others = len(scripts) - latin
         if not latin or not others or not set(scripts) <= {"LATIN", "CYRILLIC", "GREEK"}:
@@ -176,10 +177,6 @@ _RULES: tuple[Callable[[str], tuple[str, list[TextFault]]], ...] = (
 def is_full_width(character: str) -> bool:
     """Whether this is a full-width letter or digit: ``Ａ``, not ``，``, which Chinese texts have by right."""
     return "\uff10" <= character <= "\uff5a" and unicodedata.normalize("NFKC", character).isalnum()
-
-
-def _script(character: str) -> str:
-    return unicodedata.name(character, "").partition(" ")[0]
 
 
 def _code_points(characters: list[str]) -> str:

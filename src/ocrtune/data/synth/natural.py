@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ocrtune.data.synth.vocabulary import COMPANIES, LAST_NAMES, NOUNS
+from ocrtune.scripts import name_word
 
 # X is the character; {n} {m} numbers, {p} a price, {w} a word, {W} a word with a capital, {C} a capital letter
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -141,7 +142,7 @@ def _with_digit(digit: str, rng: np.random.Generator) -> str:
 
 
 def _inside_word(character: str, rng: np.random.Generator, drawable: Callable[[str], bool]) -> str:
-    script = unicodedata.name(character, "").split(" ")[0].removeprefix("IDEOGRAPHIC")
+    script = name_word(character).removeprefix("IDEOGRAPHIC")
     if script == "LATIN":
         return _latin(character, rng)
     script = next((name for name in _ALPHABETS if script.startswith(name)), "")

@@ -122,6 +122,10 @@ class NRTRDecoder(nn.Module):
         """Padding, unknown, start and end come before the characters."""
         return Tokens(first=4, start=2, end=3, pad=0)
 
+    def columns(self, features: Tensor) -> Tensor:
+        """What the decoder attends to: float [N, C, 1, T] -> float [N, T, width]."""
+        return self.project(features.flatten(2).transpose(1, 2))
+
     def forward(self, features: Tensor, tokens: Tensor, valid: Tensor) -> Tensor:
         """Logits of the token behind each one.
 
@@ -133,13 +137,30 @@ class NRTRDecoder(nn.Module):
         Returns:
             float [N, L, classes + 4].
         """
-        columns = self.project(features.flatten(2).transpose(1, 2))
+        columns = self.columns(features)
         x = self.embedding(tokens) * math.sqrt(self.width)
         x = x + sinusoids(tokens.shape[1], self.width, features.device)
         x = F.dropout(x, _DROPOUT, self.training)
         for block in self.decoder:
             x = block(x, columns)
         return self.tgt_word_prj(x)
+
+
+class PositionedNRTRDecoder(NRTRDecoder):
+    """NRTR's decoder that is told by learned vectors which column is where, for backbones that read one width alone.
+
+    Args:
+        in_channels, classes, width: as there.
+    """
+
+    def __init__(self, in_channels: int, classes: int, width: int = 384) -> None:
+        super().__init__(in_channels, classes, width)
+        self.positions = nn.Parameter(torch.empty(1, 80, width))
+        nn.init.trunc_normal_(self.positions, std=0.02)
+
+    def columns(self, features: Tensor) -> Tensor:
+        columns = super().columns(features)
+        return columns + self.positions[:, : columns.shape[1]]
 
 
 def sinusoids(positions: int, width: int, device: torch.device) -> Tensor:

@@ -9,38 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ocrtune.nn.backbones.svtrnet import MLP, Attention
 from ocrtune.nn.layers import ConvBN, Size
 
 _HEADS = 8
 _DROPOUT = 0.1
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention with one projection for queries, keys and values."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """float [N, T, C] -> float [N, T, C]."""
-        n, steps, channels = x.shape
-        q, k, v = self.qkv(x).reshape(n, steps, 3, _HEADS, channels // _HEADS).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=_DROPOUT if self.training else 0.0)
-        return self.proj(mixed.transpose(1, 2).reshape(n, steps, channels))
-
-
-class MLP(nn.Module):
-    """Linear layer to ``ratio`` times the channels, swish, linear layer back."""
-
-    def __init__(self, channels: int, ratio: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(channels, ratio * channels)
-        self.fc2 = nn.Linear(ratio * channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.dropout(F.silu(self.fc1(x)), _DROPOUT, self.training))
 
 
 class SVTRBlock(nn.Module):
@@ -49,9 +22,9 @@ class SVTRBlock(nn.Module):
     def __init__(self, channels: int, ratio: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(channels, eps=1e-5)
-        self.mixer = Attention(channels)
+        self.mixer = Attention(channels, _HEADS, _DROPOUT)
         self.norm2 = nn.LayerNorm(channels, eps=1e-5)
-        self.mlp = MLP(channels, ratio)
+        self.mlp = MLP(channels, ratio, nn.SiLU(), _DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + F.dropout(self.mixer(self.norm1(x)), _DROPOUT, self.training)
