@@ -2,8 +2,8 @@
 
 Source: Du et al., "SVTR: Scene Text Recognition with a Single Visual Model" (2022): image patches as tokens, mixed in
 three stages, the height halved between them. What differs: convolutions mix neighbours where the paper has windows of
-attention (its section 3.3), normalisation stands behind each shortcut, and an average over what is left of the height
-and over pairs of columns closes the network, which PaddleOCR counts to the head.
+attention, normalisation stands behind each shortcut, and an average over what is left of the height and over pairs of
+columns closes the network, which PaddleOCR counts to the head.
 """
 
 from __future__ import annotations
