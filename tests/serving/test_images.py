@@ -14,7 +14,7 @@ from support.serving import painted
 def test_damaged_files_are_an_image_or_an_image_error(suffix: str) -> None:
     """Bytes of a real file are changed, left out and cut off at random places."""
     rng, whole = np.random.default_rng(0), np.frombuffer(painted(70, 50, suffix), np.uint8)
-    outcomes = set()
+    refused = 0
     for _ in range(150):
         content = whole.copy()
         # the head says the size, the offsets and the tables: most damage goes there
@@ -24,9 +24,8 @@ def test_damaged_files_are_an_image_or_an_image_error(suffix: str) -> None:
         try:
             image = decoded(cut.tobytes(), "a", Limits(pixels=100_000))
         except ImageError:
-            outcomes.add("refused")
+            refused += 1
         else:
-            outcomes.add("decoded")
             assert image.ndim == 3
             assert image.shape[0] * image.shape[1] <= 100_000
-    assert outcomes == {"refused", "decoded"}
+    assert refused > 10
