@@ -13,9 +13,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import numpy as np
@@ -25,6 +25,8 @@ from ocrtune.serving.ocr_pb2 import PredictRequest, PredictResponse
 
 Send = Callable[[bytes], tuple[str, Any]]
 """Sends an image over a kept connection; gives the answer's code (as text) and what it holds."""
+Client: TypeAlias = "Callable[[], AbstractContextManager[Send]]"
+"""Opens a connection."""
 DONE = ("200", "OK")
 
 
@@ -49,7 +51,7 @@ class Answers:
         return float(np.percentile(self.seconds, share))
 
 
-def load(clients: int, images: Sequence[bytes], client: Callable[[], Send]) -> Answers:
+def load(clients: int, images: Sequence[bytes], client: Client) -> Answers:
     """Let clients share images, each sending one after the other as soon as it has an answer.
 
     Args:
@@ -61,20 +63,20 @@ def load(clients: int, images: Sequence[bytes], client: Callable[[], Send]) -> A
     waiting = iter(range(len(images)))
 
     def work() -> None:
-        send = client()
-        while True:
-            with lock:
-                index = next(waiting, None)
-            if index is None:
-                return
-            started = time.perf_counter()
-            code, result = send(images[index])
-            took = time.perf_counter() - started
-            with lock:
-                answers.codes[code] += 1
-                if code in DONE:
-                    answers.seconds.append(took)
-                    answers.results.append((index, result))
+        with client() as send:
+            while True:
+                with lock:
+                    index = next(waiting, None)
+                if index is None:
+                    return
+                started = time.perf_counter()
+                code, result = send(images[index])
+                took = time.perf_counter() - started
+                with lock:
+                    answers.codes[code] += 1
+                    if code in DONE:
+                        answers.seconds.append(took)
+                        answers.results.append((index, result))
 
     threads = [threading.Thread(target=work) for _ in range(clients)]
     started = time.perf_counter()
@@ -86,33 +88,36 @@ def load(clients: int, images: Sequence[bytes], client: Callable[[], Send]) -> A
     return answers
 
 
-def http_client(port: int) -> Send:
+@contextmanager
+def http_client(port: int) -> Iterator[Send]:
     """A client that keeps its connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
 
-    def send(image: bytes) -> tuple[str, Any]:
-        connection.request("POST", "/predict", image, {"content-type": "application/octet-stream"})
-        answer = connection.getresponse()
-        return str(answer.status), json.loads(answer.read())
+        def send(image: bytes) -> tuple[str, Any]:
+            connection.request("POST", "/predict", image, {"content-type": "application/octet-stream"})
+            answer = connection.getresponse()
+            return str(answer.status), json.loads(answer.read())
 
-    return send
+        yield send
 
 
-def grpc_client(port: int) -> Send:
+@contextmanager
+def grpc_client(port: int) -> Iterator[Send]:
     """The same over gRPC."""
-    predict = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary(
-        f"/{SERVICE}/Predict",
-        request_serializer=PredictRequest.SerializeToString,
-        response_deserializer=PredictResponse.FromString,
-    )
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        predict = channel.unary_unary(
+            f"/{SERVICE}/Predict",
+            request_serializer=PredictRequest.SerializeToString,
+            response_deserializer=PredictResponse.FromString,
+        )
 
-    def send(image: bytes) -> tuple[str, Any]:
-        try:
-            return "OK", predict(PredictRequest(image=image), timeout=300)
-        except grpc.RpcError as error:
-            return error.code().name, None
+        def send(image: bytes) -> tuple[str, Any]:
+            try:
+                return "OK", predict(PredictRequest(image=image), timeout=300)
+            except grpc.RpcError as error:
+                return error.code().name, None
 
-    return send
+        yield send
 
 
 @dataclass
@@ -133,14 +138,14 @@ class ServerProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=120)
 
-    def resident_bytes(self) -> float:
-        """Memory that it holds."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        found = re.search(r"^process_resident_memory_bytes (\S+)$", text, flags=re.MULTILINE)
-        assert found is not None, "the server tells its memory"
+    def figure(self, name: str) -> float:
+        """One of its figures without labels."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)) as connection:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        found = re.search(rf"^{name} (\S+)$", text, flags=re.MULTILINE)
+        if found is None:
+            raise KeyError(name)
         return float(found[1])
 
 
@@ -148,24 +153,26 @@ class ServerProcess:
 def server_process(bundle: str, *options: str, http_port: int = 0) -> Iterator[ServerProcess]:
     """Start a server on free ports, and stop it in the end if it still runs."""
     command = [sys.executable, "-m", "ocrtune", "serve", bundle, "--http", str(http_port), "--grpc", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
     assert process.stdout is not None
     assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        if line.startswith("{") and json.loads(line)["event"] == "started":
-            break
-    else:
-        process.wait()
-        raise RuntimeError("the server did not start: " + "".join(said))
-    # its log must not fill the pipe
-    threading.Thread(target=process.stderr.read, daemon=True).start()
-    entry = json.loads(line)
+    drain = threading.Thread(target=process.stderr.read)  # its log must not fill the pipe
     try:
-        yield ServerProcess(process, entry["http"], entry["grpc"])
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("{") and json.loads(line)["event"] == "started":
+                break
+        else:
+            raise RuntimeError("the server did not start: " + "".join(said))
+        drain.start()
+        yield ServerProcess(process, json.loads(line)["http"], json.loads(line)["grpc"])
     finally:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         process.wait()
+        if drain.is_alive():
+            drain.join()
         process.stdout.close()
+        process.stderr.close()

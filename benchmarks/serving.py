@@ -7,12 +7,12 @@ servers take turns, so that whatever else the machine does hits all; both start 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 from _common import pages, show
-from _serving import Answers, Send, grpc_client, http_client, load, server_process
+from _serving import Answers, Client, grpc_client, http_client, load, server_process
 
 from ocrtune.page import decode_image
 from ocrtune.runtime.pages import PageModel, page_model
@@ -37,21 +37,21 @@ def main() -> None:
     loop_seconds(model, images[:2])
     loop = 0.0
     with server_process(BUNDLE) as server:
-        sides: dict[str, tuple[int, Callable[[], Send]]] = {
+        sides: dict[str, tuple[int, Client]] = {
             "HTTP, 1 client": (1, partial(http_client, server.http)),
             "HTTP, 8 clients": (8, partial(http_client, server.http)),
             "HTTP, 64 clients": (64, partial(http_client, server.http)),
             "gRPC, 8 clients": (8, partial(grpc_client, server.grpc)),
         }
         load(1, images[:2], partial(http_client, server.http))
-        memory = server.resident_bytes()
+        memory = server.figure("process_resident_memory_bytes")
         answers: dict[str, list[Answers]] = {name: [] for name in sides}
         for _ in range(ROUNDS):
             loop += loop_seconds(model, images)
             for name, (clients, client) in sides.items():
                 # every one of 64 clients has something to ask
                 answers[name].append(load(clients, images * max(1, clients // len(images)), client))
-        grown = server.resident_bytes() - memory
+        grown = server.figure("process_resident_memory_bytes") - memory
     speed = ROUNDS * len(images) / loop
     rows = [("loop in one process", f"{speed:.2f}", "1.00x", "", "", "", "")]
     for name, rounds in answers.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,8 @@ from ocrtune.serving.limits import Limits
 from ocrtune.serving.ocr_pb2 import PredictRequest, PredictResponse
 from ocrtune.serving.server import Address, serve
 from ocrtune.serving.service import Service
+
+FREE = Address("127.0.0.1", 0, 0)
 
 
 def painted(width: int, height: int, suffix: str = ".png") -> bytes:
@@ -111,14 +112,19 @@ class Running:
             metadata = [("authorization", f"Bearer {token}")] if token else None
             return call(PredictRequest(image=image, name=name), timeout=60, metadata=metadata)
 
+    def until(self, figure: str, value: float, **labels: str) -> None:
+        """Ask until one of the server's figures has a value."""
+        shown = ",".join(f'{key}="{text}"' for key, text in labels.items())
+        name = f"{figure}{{{shown}}}" if labels else figure
+        for _ in range(5000):
+            lines = self.ask("GET", "/metrics").content.decode().splitlines()
+            if f"{name} {value:.1f}" in lines:
+                return
+        raise AssertionError(f"{name} was never {value}")
+
     def until_in_flight(self, pages: int) -> None:
         """Ask until so many pages are accepted and not answered."""
-        for _ in range(2000):
-            text = self.ask("GET", "/metrics").content.decode()
-            found = re.search(r"^ocrtune_pages_in_flight (\S+)$", text, flags=re.MULTILINE)
-            if found is not None and float(found[1]) == pages:
-                return
-        raise AssertionError(f"there were never {pages} pages in flight")
+        self.until("ocrtune_pages_in_flight", pages)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -126,7 +132,10 @@ class Running:
 
 @contextmanager
 def running(
-    model: PagesModel = size_model, limits: Limits | None = None, token: str | None = None
+    model: PagesModel = size_model,
+    limits: Limits | None = None,
+    token: str | None = None,
+    address: Address = FREE,
 ) -> Iterator[Running]:
     """A server in a thread of its own; it is stopped, and has to end, when the block is left."""
     started = threading.Event()
@@ -140,7 +149,7 @@ def running(
             servers.append(Running(address, asyncio.get_running_loop(), stop))
             started.set()
 
-        await serve(Service(model, limits or Limits()), Address("127.0.0.1", 0, 0), token, stop, tell)
+        await serve(Service(model, limits or Limits()), address, token, stop, tell)
 
     def work() -> None:
         try:
