@@ -76,7 +76,7 @@ def main() -> None:
     memory = []
     with server_process(BUNDLE) as server:
         until = time.monotonic() + 60 * MINUTES
-        clients: list[Client] = [partial(http_client, server.http)] * 2 + [partial(grpc_client, server.grpc)] * 2
+        clients: Sequence[Client] = [partial(http_client, server.http)] * 2 + [partial(grpc_client, server.grpc)] * 2
         threads = [
             threading.Thread(target=please, args=(client, images, until, codes))
             for client, codes in zip(clients, good, strict=True)

@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import PIL.Image
 import pypdfium2
@@ -16,6 +17,7 @@ import pytest
 
 from ocrtune.serving import server as server_module
 from ocrtune.serving.limits import Limits
+from ocrtune.serving.logs import JsonLines
 from support.serving import Gate, Running, form, painted, running
 
 GOOD = painted(40, 30)
@@ -319,10 +321,8 @@ def test_logs_tell_what_happened_and_not_what_was_shown(caplog: pytest.LogCaptur
     assert not any("confidential" in str(line) or "77x11" in str(line) for line in lines)
 
 
-def server_log(record: logging.LogRecord) -> dict[str, object]:
+def server_log(record: logging.LogRecord) -> dict[str, Any]:
     """A record as the log on stderr has it."""
-    from ocrtune.serving.logs import JsonLines
-
     line = JsonLines().format(record)
     assert "\n" not in line
     return dict(json.loads(line))
@@ -344,7 +344,8 @@ def test_a_stop_finishes_what_was_accepted() -> None:
                 socket.create_connection(("127.0.0.1", server.address.http), timeout=60).close()
             except ConnectionError:
                 break
-        assert not any(one.done() for one in (*accepted, over_grpc))
+        assert not any(one.done() for one in accepted)
+        assert not over_grpc.done()
         gate.open()
         assert [one.result().json["width"] for one in accepted] == [20, 21]
         assert over_grpc.result().pages[0].width == 22

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -16,7 +18,9 @@ from ocrtune.serving.service import Service
 from support.serving import Running, running, size_model
 
 DOCUMENT = schemathesis.openapi.from_dict(build_app(Service(size_model, Limits())).openapi())
-OPERATIONS = {result.ok().label: result.ok() for result in DOCUMENT.get_all_operations()}
+OPERATIONS: dict[str, Any] = {
+    result.ok().label: result.ok() for result in DOCUMENT.get_all_operations() if isinstance(result, Ok)
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def test_every_path_is_documented() -> None:
 CASES = [
     (label, mode)
     for label in OPERATIONS
-    for mode in GenerationMode
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     if mode == GenerationMode.POSITIVE or label.startswith("POST")  # the others have nothing to get wrong
 ]
 
@@ -51,7 +55,7 @@ def test_answers_are_what_the_document_says(server: Running, label: str, mode: G
     @seed(0)
     @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=OPERATIONS[label].as_strategy(generation_mode=mode))
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: Any) -> None:
         # bytes that the document allows need be no image
         case.call_and_validate(base_url=base, excluded_checks=[positive_data_acceptance])
 
