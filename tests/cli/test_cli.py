@@ -24,6 +24,7 @@ VERBS = (
     "calibrate",
     "export",
     "predict",
+    "serve",
     "doctor",
     "bench",
     "data",

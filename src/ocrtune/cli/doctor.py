@@ -23,6 +23,15 @@ _PACKAGES = {
         "safetensors",
     ),
     "train": ("torch", "lightning-fabric", "tensorboard"),
+    "serve": (
+        "fastapi",
+        "uvicorn",
+        "python-multipart",
+        "grpcio",
+        "grpcio-health-checking",
+        "grpcio-reflection",
+        "prometheus-client",
+    ),
 }
 
 

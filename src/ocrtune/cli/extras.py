@@ -11,8 +11,19 @@ def need_training() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    for module in ("torch", "lightning_fabric", "tensorboard"):
+    _need("train", "torch", "lightning_fabric", "tensorboard")
+
+
+def need_serving() -> None:
+    """The same for `[serve]`."""
+    _need(
+        "serve", "fastapi", "uvicorn", "python_multipart", "grpc", "grpc_health", "grpc_reflection", "prometheus_client"
+    )
+
+
+def _need(extra: str, *modules: str) -> None:
+    for module in modules:
         try:
             __import__(module)
         except ImportError as error:
-            raise_missing_extra(module, "train", error)
+            raise_missing_extra(module, extra, error)

@@ -20,6 +20,7 @@ from ocrtune.cli import (
     evaluate,
     export,
     predict,
+    serve,
     train,
     weights,
 )
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, adapt, train, evaluate, calibrate, export, predict, doctor, bench):
+for module in (demo, adapt, train, evaluate, calibrate, export, predict, serve, doctor, bench):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
 for group in (data, weights, config):
     app.add_typer(group.app, name=group.NAME)

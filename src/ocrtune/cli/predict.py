@@ -38,8 +38,9 @@ def command(
     A damaged image is told and left out; the exit code is then 1.
     """
     from ocrtune.errors import UsageError
+    from ocrtune.runtime.pages import page_model
     from ocrtune.weights.registry import resolve_bundle
-    from ocrtune.workflows.predict import FORMATS, find_images, page_model, predict_images, write_predictions
+    from ocrtune.workflows.predict import FORMATS, find_images, predict_images, write_predictions
 
     if format not in FORMATS:
         raise UsageError(f"'{format}' is no format", where="--format", expected=", ".join(FORMATS))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.crop import crop_region, turned_over
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.orientation import LineOrientation
-from ocrtune.runtime.recognizer import TextRecognizer
+from ocrtune.runtime.recognizer import Reading, TextRecognizer
 
 
 @dataclass
@@ -27,25 +28,30 @@ class OcrPipeline:
 
     def read(self, image: Image) -> list[TextRegion]:
         """Texts of one image, uint8 [H, W, 3] BGR, in reading order, in its pixels."""
-        return self.read_regions(image, self.detector.detect(image))
+        return self.read_pages([image])[0]
+
+    def read_pages(self, images: Sequence[Image]) -> list[list[TextRegion]]:
+        """Texts of several images; the lines of all are read together, which fills the recogniser's batches."""
+        return self._read_lines(images, [self.detector.detect(image) for image in images])
 
     def read_regions(self, image: Image, regions: list[TextRegion]) -> list[TextRegion]:
         """The same regions with what they say; ``angle`` is 180 where the line is upside down."""
-        crops = [crop_region(image, region.polygon, self.recognizer.preprocess.margin) for region in regions]
+        return self._read_lines([image], [regions])[0]
+
+    def _read_lines(self, images: Sequence[Image], pages: Sequence[list[TextRegion]]) -> list[list[TextRegion]]:
+        margin = self.recognizer.preprocess.margin
+        crops = [
+            crop_region(image, region.polygon, margin)
+            for image, regions in zip(images, pages, strict=True)
+            for region in regions
+        ]
         angles = [0.0] * len(crops)
         if self.orientation is not None:
             for index, turned in enumerate(self.orientation.turned(crops)):
                 if turned:
                     crops[index], angles[index] = turned_over(crops[index]), 180.0
-        return [
-            replace(
-                region,
-                text=reading.text,
-                text_score=reading.confidence,
-                angle=(angle + 180.0) % 360 if reading.turned else angle,
-            )
-            for region, reading, angle in zip(regions, self.recognizer.read(crops), angles, strict=True)
-        ]
+        lines = zip(self.recognizer.read(crops), angles, strict=True)
+        return [[_said(region, *next(lines)) for region in regions] for regions in pages]
 
     def predict(self, page: Page) -> Page:
         """The same page with the texts that were found.
@@ -54,3 +60,9 @@ class OcrPipeline:
             ImageError: the page's image is missing or damaged.
         """
         return page.with_regions(self.read(page.load()))
+
+
+def _said(region: TextRegion, reading: Reading, angle: float) -> TextRegion:
+    """A region with what was read in it, seen at an angle of so many degrees."""
+    angle = (angle + 180.0) % 360 if reading.turned else angle
+    return replace(region, text=reading.text, text_score=reading.confidence, angle=angle)

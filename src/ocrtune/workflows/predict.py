@@ -8,61 +8,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
-
-from ocrtune.bundle import Bundle
 from ocrtune.data.draw import draw_regions, draw_texts
 from ocrtune.data.formats import write_dataset
 from ocrtune.errors import DataError, ImageError
 from ocrtune.files import write_whole
-from ocrtune.page import IMAGE_SUFFIXES, Image, Page, TextRegion, whole_image
+from ocrtune.page import IMAGE_SUFFIXES, Image, Page
 from ocrtune.report.figures import jpeg
-from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
+from ocrtune.runtime.pages import PageModel, page_json
+from ocrtune.runtime.pdf import pdf_sizes, render_pdf_page
 
 FORMATS = ("json", "jsonl", "text", "icdar", "paddle")
-PDF_DPI = 200.0
-_POINTS = 72.0  # a PDF's unit, per inch
-
-
-class PageModel(Protocol):
-    """Something that finds or reads texts on a page: a detector, a recogniser of single lines, a pipeline."""
-
-    def __call__(self, image: Image) -> list[TextRegion]: ...
-
-
-def page_model(bundle: Bundle) -> PageModel:
-    """A bundle of any task as something that looks at whole images.
-
-    A recogniser or direction classifier takes the image as one line.
-
-    Raises:
-        BundleError: the bundle has no ONNX file, or its settings do not fit.
-    """
-    task = bundle.manifest.task
-    if task == "ocr":
-        return load_pipeline(bundle).read
-    if task == "detection":
-        return load_detector(bundle).detect
-    if task == "recognition":
-        recognizer = load_recognizer(bundle)
-
-        def read(image: Image) -> list[TextRegion]:
-            reading = recognizer.read([image])[0]
-            outline = whole_image(image.shape[1], image.shape[0])
-            return [TextRegion(outline, reading.text, text_score=reading.confidence, angle=180.0 * reading.turned)]
-
-        return read
-    orientation = load_orientation(bundle)
-
-    def turned(image: Image) -> list[TextRegion]:
-        probability = float(orientation.probabilities([image])[0])
-        angle = 180.0 if probability > orientation.thresholds.turn_thresh else 0.0
-        score = probability if angle else 1 - probability
-        return [TextRegion(whole_image(image.shape[1], image.shape[0]), score=score, angle=angle)]
-
-    return turned
 
 
 @dataclass
@@ -98,22 +54,10 @@ class PdfPage:
 
     @property
     def size(self) -> tuple[int, int]:
-        height, width = self.load().shape[:2]
-        return width, height
+        return pdf_sizes(self.file, self.file)[self.index]
 
     def load(self) -> Image:
-        """Render at `PDF_DPI`, uint8 [H, W, 3] BGR.
-
-        Raises:
-            ImageError: the page cannot be rendered.
-        """
-        import pypdfium2
-
-        try:
-            with pypdfium2.PdfDocument(self.file) as document:
-                return np.asarray(document[self.index].render(scale=PDF_DPI / _POINTS).to_numpy()[..., :3], np.uint8)
-        except pypdfium2.PdfiumError as error:
-            raise ImageError(f"the page cannot be rendered: {error}", where=self.name) from error
+        return render_pdf_page(self.file, self.index, self.name)
 
 
 def find_images(sources: Sequence[Path]) -> tuple[list[Page], list[ImageError]]:
@@ -152,15 +96,8 @@ def find_images(sources: Sequence[Path]) -> tuple[list[Page], list[ImageError]]:
 
 
 def _pdf_pages(file: Path) -> list[Page]:
-    import pypdfium2
-
-    try:
-        with pypdfium2.PdfDocument(file) as document:
-            return [Page(PdfPage(file, index), name=PdfPage(file, index).name) for index in range(len(document))]
-    except pypdfium2.PdfiumError as error:
-        raise ImageError(
-            f"the PDF cannot be opened: {error}", where=file, expected="a PDF without a password"
-        ) from error
+    pages = [PdfPage(file, index) for index in range(len(pdf_sizes(file, file)))]
+    return [Page(page, name=page.name) for page in pages]
 
 
 def predict_images(
@@ -215,29 +152,6 @@ def write_predictions(
         sys.stdout.write(text)
         return
     write_whole(out, text)
-
-
-def page_json(page: Page, size: tuple[int, int]) -> dict[str, Any]:
-    """The interface's JSON object of one predicted page."""
-    return {
-        "image": page.name,
-        "width": size[0],
-        "height": size[1],
-        "regions": [_region_json(region) for region in page.regions],
-    }
-
-
-def _region_json(region: TextRegion) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "polygon": [[round(float(v), 2) for v in point] for point in region.polygon],
-        "score": None if region.score is None else round(region.score, 4),
-    }
-    if region.text is not None:
-        shown["text"] = region.text
-        shown["text_score"] = None if region.text_score is None else round(region.text_score, 4)
-    if region.angle is not None:
-        shown["angle"] = region.angle
-    return shown
 
 
 def _free_name(page: str, used: set[str]) -> str:

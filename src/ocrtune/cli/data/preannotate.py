@@ -51,8 +51,9 @@ def command(
     from ocrtune.data.preannotate import Memory, preannotate, review_rows
     from ocrtune.errors import Interrupted, UsageError, named
     from ocrtune.files import with_name_of_its_own
+    from ocrtune.runtime.pages import page_model
     from ocrtune.weights.registry import resolve_bundle
-    from ocrtune.workflows.predict import find_images, page_model
+    from ocrtune.workflows.predict import find_images
 
     named(format, FORMATS, "label format", "--format")
     output = Output(json)

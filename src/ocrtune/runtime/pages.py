@@ -1,0 +1,94 @@
+"""What every user of a bundle does with it: whole images in, texts out, and these as the interface's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from ocrtune.bundle import Bundle
+from ocrtune.page import Image, Page, Polygon, TextRegion, whole_image
+from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
+
+PagesModel: TypeAlias = Callable[[Sequence[Image]], list[list[TextRegion]]]
+"""Finds or reads the texts of several images, uint8 [H, W, 3] BGR each; one list of regions an image."""
+
+
+class PageModel(Protocol):
+    """Something that finds or reads texts on a page: a detector, a recogniser of single lines, a pipeline."""
+
+    def __call__(self, image: Image) -> list[TextRegion]: ...
+
+
+def pages_model(bundle: Bundle) -> PagesModel:
+    """A bundle of any task as something that looks at whole images.
+
+    A recogniser or direction classifier takes an image as one line.
+
+    Raises:
+        BundleError: the bundle has no ONNX file, or its settings do not fit.
+    """
+    task = bundle.manifest.task
+    if task == "ocr":
+        return load_pipeline(bundle).read_pages
+    if task == "detection":
+        detector = load_detector(bundle)
+        return lambda images: [detector.detect(image) for image in images]
+    if task == "recognition":
+        recognizer = load_recognizer(bundle)
+
+        def read(images: Sequence[Image]) -> list[list[TextRegion]]:
+            return [
+                [TextRegion(_outline(image), line.text, text_score=line.confidence, angle=180.0 * line.turned)]
+                for image, line in zip(images, recognizer.read(images), strict=True)
+            ]
+
+        return read
+    orientation = load_orientation(bundle)
+
+    def turned(images: Sequence[Image]) -> list[list[TextRegion]]:
+        found = []
+        for image, probability in zip(images, orientation.probabilities(images).tolist(), strict=True):
+            angle = 180.0 if probability > orientation.thresholds.turn_thresh else 0.0
+            score = probability if angle else 1 - probability
+            found.append([TextRegion(_outline(image), score=score, angle=angle)])
+        return found
+
+    return turned
+
+
+def page_model(bundle: Bundle) -> PageModel:
+    """The same for one image after the other."""
+    model = pages_model(bundle)
+    return lambda image: model([image])[0]
+
+
+def page_json(page: Page, size: tuple[int, int]) -> dict[str, Any]:
+    """The interface's JSON object of one predicted page.
+
+    Args:
+        page: with what was found on it.
+        size: width and height of its image in pixels.
+    """
+    return {
+        "image": page.name,
+        "width": size[0],
+        "height": size[1],
+        "regions": [_region_json(region) for region in page.regions],
+    }
+
+
+def _region_json(region: TextRegion) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "polygon": [[round(float(v), 2) for v in point] for point in region.polygon],
+        "score": None if region.score is None else round(region.score, 4),
+    }
+    if region.text is not None:
+        shown["text"] = region.text
+        shown["text_score"] = None if region.text_score is None else round(region.text_score, 4)
+    if region.angle is not None:
+        shown["angle"] = region.angle
+    return shown
+
+
+def _outline(image: Image) -> Polygon:
+    return whole_image(image.shape[1], image.shape[0])
