@@ -115,7 +115,7 @@ def test_a_network_is_at_no_distance_from_its_start(task: str, data: Path, tmp_p
         torch.testing.assert_close(parts["loss"], made.loss(network, batch)["loss"])
         assert abs(distance.item()) < 1e-3
         for parameter in network.head.parameters():
-            parameter.mul_(0.5)
+            parameter.neg_()
         assert made.loss_beside(network, start, batch)[1].item() > 1e-2
     details = made.evaluate(start).details
     figure = made.measure_on(pages)(start, details)

@@ -99,7 +99,7 @@ def test_the_run_watches_the_anchor_and_the_report_shows_it(adapted: tuple[Adapt
     names = [row["name"] for row in read_metrics(run / "metrics.csv")]
     assert names.count("anchor_hmean") == 2
     assert {"l2_sp", "distill"} <= set(names)
-    assert any("base on the anchor: hmean" in line for line in said)
+    assert any("of the anchor: hmean" in line for line in said)
     html = result.report.read_text(encoding="utf-8")
     for words in ("What is kept and what is gained", "base as published", "Weights between base and fine-tuned"):
         assert words in html

@@ -108,7 +108,7 @@ class Retention:
             return f"Anchor ({self.anchor}) kept: {figures}, where {100 * self.tolerance:g} points may be lost."
         sentence = f"Anchor ({self.anchor}) NOT kept: {figures}: {points:.1f} points lost."
         if self.offered is None:
-            return f"{sentence} Replay helps: forgetting.replay=0.3; or keep the base for such pages."
+            return f"{sentence} A smaller forgetting.tolerance takes more of the base, forgetting.replay=0.25 trains on it."
         return f"{sentence} A mixture of the weights that keeps more is in {self.offered}."
 
     @property
@@ -170,11 +170,13 @@ def guarded(
         return Guarded(GuardedTask(task, config, start, None), None)
     anchor = prepared_anchor(config, recipe, folder, console)
     measure = task.measure_on(anchor.choose)
+    known = (folder / _START_FIGURES).is_file()
     base, seconds = _measured_base(task, start, measure, folder)
-    console.say(
-        f"base on the anchor: {task.monitor} {base.anchor:.4f} on {len(anchor.choose)} {recipe.unit}; "
-        f"{100 * config.forgetting.tolerance:g} points of it may be lost"
-    )
+    if not known:
+        console.say(
+            f"base on {len(anchor.choose)} {recipe.unit} of the anchor: {task.monitor} {base.anchor:.4f}, of which "
+            f"{100 * config.forgetting.tolerance:g} points may be lost"
+        )
     watch = Watch(measure, base.anchor, config.forgetting.tolerance, config.forgetting.stop)
     return Guarded(
         GuardedTask(task, config, start, watch, anchor.replay), Watched(start, anchor, measure, base, seconds)

@@ -24,7 +24,7 @@ from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
-from ocrtune.training.loop import BEST, LAST, Trainer
+from ocrtune.training.loop import BEST, LAST, State, Trainer
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.forgetting import Retention, export_retained, guarded
@@ -171,7 +171,7 @@ def train(
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
-    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state.stopped_early)]
+    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state, resolved.early_stopping.patience)]
     if kept is not None:
         notes.append(kept.sentence())
     outcome = TrainResult(
@@ -222,15 +222,19 @@ def measured_start(recipe: Recipe[Any, Any], task: Any, folder: Path, console: C
     return StartFigure(figure, seconds)
 
 
-def _notes(monitor: str, base: float | None, result: Result, stopped_early: bool) -> list[str]:
+def _notes(monitor: str, base: float | None, result: Result, state: State, patience: int | None) -> list[str]:
     notes = []
     if base is not None and result.figure < base:
         notes.append(
             f"The result is below the base ({monitor} {result.figure:.4f} < {base:.4f}). Look at the labels of what went "
             "worst first, then try a third of the learning rate, or more data."
         )
-    if stopped_early:
-        notes.append("The run stopped early: the validation figure had stopped improving.")
+    if state.stopped_early:
+        tired = patience is not None and state.evals_since_best >= patience
+        reason = (
+            "the validation figure had stopped improving" if tired else "it lost more of the anchor than is allowed"
+        )
+        notes.append(f"The run stopped early: {reason}.")
     return notes
 
 
