@@ -130,19 +130,20 @@ def test_each_means_keeps_the_network_nearer_to_its_start(
 
 
 def test_l2_sp_is_relative_to_the_size_of_the_weights() -> None:
-    start = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
     with torch.no_grad():
-        start[1].weight.mul_(1e-4)
-    moved = copy.deepcopy(start)
+        layers[1].weight.mul_(1e-4)
+    moved = [copy.deepcopy(layer) for layer in layers]
     with torch.no_grad():
         for layer in moved:
             layer.weight.mul_(1.1)
             layer.bias.add_(5.0)
-    assert relative_distance(moved, start).item() == pytest.approx(0.01, rel=1e-4), "biases do not count"
-    start[0].weight.requires_grad_(False)
+    start, network = nn.Sequential(*layers), nn.Sequential(*moved)
+    assert relative_distance(network, start).item() == pytest.approx(0.01, rel=1e-4), "biases do not count"
+    layers[0].weight.requires_grad_(False)
     with torch.no_grad():
         moved[0].weight.add_(7.0)
-    assert relative_distance(moved, start).item() == pytest.approx(0.01, rel=1e-4), "nor does what is held still"
+    assert relative_distance(network, start).item() == pytest.approx(0.01, rel=1e-4), "nor does what is held still"
 
 
 def test_the_loss_tells_its_parts() -> None:
