@@ -42,12 +42,16 @@ class Evaluation:
         figures: everything that is logged, by name.
         details: what the task needs later, such as the fitted thresholds; plain values only.
         merit: what states are compared by, higher is better, where ``monitor`` is too coarse for that; None: ``monitor``.
+        warning: what should be said at once; None where all is well.
+        enough: whether the run should end here.
     """
 
     monitor: float
     figures: Mapping[str, float]
     details: Mapping[str, Any]
     merit: float | None = None
+    warning: str | None = None
+    enough: bool = False
 
 
 class Task(Protocol):

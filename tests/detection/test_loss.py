@@ -15,9 +15,11 @@ from ocrtune.detection.loss import (
     balanced_dice,
     dice,
     focal,
+    maps_divergence,
     maps_loss,
     masked_l1,
 )
+from ocrtune.nn.heads.db import DBMaps
 from support.golden import load_arrays, load_json, tensor
 
 MAIN = {"DiceLoss": "dice", "DiceFocalLoss": "dice-focal"}
@@ -129,3 +131,36 @@ def test_saturated_wrong_pixels_still_have_a_gradient() -> None:
     balanced_bce(logits, target, mask, ratio=3).backward()
     assert logits.grad is not None
     assert (logits.grad[target == 0] > 0).all()
+
+
+BASE = torch.tensor([[[[0.0, 0.0, 0.9, 1.0]]]])
+
+
+def logits_of(probability: torch.Tensor) -> torch.Tensor:
+    return torch.logit(probability, eps=1e-6)
+
+
+def test_equal_maps_are_no_distance_apart() -> None:
+    assert abs(maps_divergence(DBMaps(logits_of(BASE), None), BASE).item()) < 1e-4
+
+
+def test_distance_counts_per_pixel_of_text_whatever_the_background() -> None:
+    other = torch.tensor([[[[0.0, 0.0, 0.5, 1.0]]]])
+    near = maps_divergence(DBMaps(logits_of(other), None), BASE)
+    wide, base = (torch.cat([maps, torch.zeros(1, 1, 1, 96)], dim=3) for maps in (other, BASE))
+    far = maps_divergence(DBMaps(logits_of(wide), None), base)
+    assert near.item() > 0.1
+    torch.testing.assert_close(near, far, rtol=1e-3, atol=1e-3)
+
+
+def test_both_maps_of_a_pf_head_are_drawn_to_the_base() -> None:
+    shrink, refined = (torch.zeros(1, 1, 1, 4, requires_grad=True) for _ in range(2))
+    maps_divergence(DBMaps(shrink, None, refined), BASE).backward()
+    for logits in (shrink, refined):
+        assert logits.grad is not None
+        assert (logits.grad[0, 0, 0, :2] > 0).all()
+        assert (logits.grad[0, 0, 0, 2:] < 0).all()
+
+
+def test_distance_on_views_without_text_is_finite() -> None:
+    assert torch.isfinite(maps_divergence(DBMaps(torch.randn(1, 1, 4, 4), None), torch.zeros(1, 1, 4, 4)))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ocrtune.charset import CasePairs, Charset
-from ocrtune.recognition.loss import ctc_loss, ctc_losses
+from ocrtune.recognition.loss import ctc_divergence, ctc_loss, ctc_losses
 
 CHARSET = Charset(tuple("aBbA1ß "))
 
@@ -63,3 +63,14 @@ def test_training_on_capitals_keeps_the_case_that_was_read() -> None:
     read = [c for c in logits.argmax(-1)[0].tolist() if c]
     assert CHARSET.decode(read)[:1] == "a"
     assert CHARSET.decode(read).upper() == "AB"
+
+
+def test_distance_from_another_network_is_that_of_its_classes_inside_the_lines() -> None:
+    torch.manual_seed(3)
+    logits = torch.randn(2, 4, CHARSET.classes)
+    base = torch.randn(2, 4, CHARSET.classes).softmax(-1)
+    labels = [CHARSET.encode("AbBa"), CHARSET.encode("1ß ")]  # every class: nothing is summed up
+    full = (base * (base.log() - logits.log_softmax(-1))).sum(-1)
+    expected = (full[0].sum() + full[1, :2].sum()) / 2
+    torch.testing.assert_close(ctc_divergence(logits, base, labels, [4, 2]), expected, atol=1e-4, rtol=1e-3)
+    assert abs(ctc_divergence(base.log(), base, [[1], [2]], [4, 4]).item()) < 1e-4, "no distance from itself"

@@ -20,6 +20,8 @@ EXAMPLES = """Examples:
 
 ocrtune adapt receipts/train --val receipts/val --budget 20m
 
+ocrtune adapt receipts/train --task detection --anchor photos/labelled
+
 ocrtune adapt paddle:labels.txt --task recognition --budget 20m
 
 ocrtune adapt icdar:pages --task detection --base ppocrv6-small-det --out adapted optimizer.lr=1e-3"""
@@ -36,6 +38,10 @@ def command(
         str, typer.Option(help="auto (what the labels allow), detection, recognition, orientation or ocr.")
     ] = "auto",
     base: Annotated[str | None, typer.Option(help="Model to start from; default: one for the task.")] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(help="Data that the base must not get worse on; synth generates some, base:FOLDER labels images."),
+    ] = None,
     sizes: Sizes = ALL_SIZES,
     budget: Annotated[str, typer.Option(help="Time for everything: 20m, 90s, 1.5h.")] = "20m",
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: adapted_<data>.")] = None,
@@ -72,10 +78,14 @@ def command(
         out or Path(f"adapted_{default_name(data)}"),
         tuple(overrides or ()),
         parsed_sizes(sizes),
+        anchor,
     )
     with workflow_console(output) as console:
         result = adapt(request, console)
     show_result(output, result)
+    for retention in result.retentions:
+        if not retention.held:
+            output.warn(retention.sentence())
     if not result.better:
         output.warn("the result is not better than the base with fitted settings; the report says what was found")
         raise typer.Exit(1)
@@ -94,6 +104,8 @@ def show_result(output: Output, result: AdaptResult) -> None:
     for table in result.tables:
         output.table(table.title, table.columns, table.rows)
     output.say(result.comparison.sentence() + f" It took {result.seconds / 60:.1f} minutes.")
+    for retention in result.retentions:
+        output.say(retention.sentence())
     output.say(f"bundle: {result.bundle.path}")
     output.say(f"report: {result.report}")
     output.next(f"ocrtune predict {result.bundle.path} IMAGE_OR_FOLDER --draw drawn")

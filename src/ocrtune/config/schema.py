@@ -230,6 +230,39 @@ class EarlyStoppingConfig(Section):
     )
 
 
+class ForgettingConfig(Section):
+    """What keeps a model from losing what its base could do."""
+
+    anchor: str | list[str] | None = Field(
+        None,
+        description="data of another kind that the base does well: data set(s), synth (generated pages), or base:FOLDER "
+        "(images without labels, labelled by the base)",
+    )
+    tolerance: float = Field(0.01, ge=0, lt=1, description="how much of the anchor's figure may be lost")
+    stop: bool = Field(False, description="end the run when more is lost, and keep an earlier state; otherwise say so")
+    alphas: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default_factory=lambda: [0.2, 0.4, 0.6, 0.8],
+        description="shares of the fine-tuned weights that are tried when they are mixed with the base's afterwards; []: "
+        "no mixing",
+    )
+    replay: float = Field(0.0, ge=0, le=0.9, description="share of each batch that comes from the anchor")
+    l2_sp: float = Field(
+        0.0, ge=0, description="weight of the mean squared relative distance from the start's weights, in the loss"
+    )
+    distill: float = Field(0.0, ge=0, description="weight of the outputs' distance from the base's, in the loss")
+
+    @model_validator(mode="after")
+    def _anchored(self) -> ForgettingConfig:
+        if self.anchor is None and (self.replay or self.stop):
+            raise ValueError("replay and stop need an anchor (forgetting.anchor)")
+        return self
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is to be done."""
+        return self.anchor is not None or self.l2_sp > 0 or self.distill > 0
+
+
 class TrainConfig(Section):
     """What `ocrtune train` reads for every task."""
 
@@ -244,6 +277,7 @@ class TrainConfig(Section):
     freeze: FreezeConfig = Field(default_factory=lambda: FreezeConfig())
     trainer: TrainerConfig = Field(default_factory=lambda: TrainerConfig())
     early_stopping: EarlyStoppingConfig = Field(default_factory=lambda: EarlyStoppingConfig())
+    forgetting: ForgettingConfig = Field(default_factory=lambda: ForgettingConfig())
     output_dir: Annotated[str, Field(description="runs are written to OUTPUT_DIR/exp_<timestamp>")] = "workdirs"
 
     @model_validator(mode="before")

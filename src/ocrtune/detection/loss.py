@@ -17,6 +17,7 @@ from ocrtune.detection.model import DBOutput
 from ocrtune.nn.heads.db import STEP_SLOPE, DBMaps
 
 EPS = 1e-6
+_LEAST_TEXT = 0.01  # share of pixels that count as text on views without any
 
 
 class TargetBatch(NamedTuple):
@@ -112,6 +113,23 @@ def _main_loss(probability: Tensor, logits: Tensor, targets: TargetBatch, spec: 
     if spec.main == "bce":
         return balanced_bce(logits, *shrink, ratio=spec.ohem_ratio)
     return dice(probability, *shrink) + balanced_bce(logits, *shrink, ratio=spec.ohem_ratio)
+
+
+def maps_divergence(maps: DBMaps, base: Tensor) -> Tensor:
+    """How far the probability maps are from another network's: Kullback-Leibler divergence per pixel of its text.
+
+    A plain mean over all pixels would hardly count the few that texts have.
+
+    Args:
+        maps: the head's logits; of a PF head both maps count.
+        base: the other network's probabilities, float [N, 1, H, W].
+    """
+    base = base.float()
+    text = base.sum().clamp(min=_LEAST_TEXT * base.numel())
+    entropy = F.binary_cross_entropy(base, base, reduction="sum")
+    both = [logits for logits in (maps.shrink, maps.refined) if logits is not None]
+    losses = [F.binary_cross_entropy_with_logits(logits.float(), base, reduction="sum") for logits in both]
+    return (torch.stack(losses).mean() - entropy) / text
 
 
 def dice(prob: Tensor, target: Tensor, mask: Tensor) -> Tensor:

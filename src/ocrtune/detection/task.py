@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +13,9 @@ from torch import Tensor, nn
 
 from ocrtune.augment.geometry import RandomView
 from ocrtune.config.schema import DetectionConfig
-from ocrtune.detection.loss import db_loss
-from ocrtune.detection.model import DBDetector
+from ocrtune.detection.evaluate import evaluate_detector
+from ocrtune.detection.loss import db_loss, maps_divergence
+from ocrtune.detection.model import DBDetector, DBOutput
 from ocrtune.detection.network import FAMILY
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
 from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
@@ -22,6 +25,7 @@ from ocrtune.nn.engine import TorchEngine
 from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
+from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.task import Evaluation
 from ocrtune.weights.network import Network, load_network
@@ -150,10 +154,29 @@ class DetectionTask:
         return collate(samples)
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        device = next(network.parameters()).device
-        output = network(self._normalised(batch.images.to(device)))
-        targets = batch.float_targets()
-        return db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+        return self._loss_of(network(self._images(network, batch)), batch)
+
+    def loss_beside(
+        self, network: nn.Module, base: Callable[[Tensor], Tensor], batch: Batch
+    ) -> tuple[Mapping[str, Tensor], Tensor]:
+        """See `ocrtune.training.forgetting.Anchorable`."""
+        images = self._images(network, batch)
+        output = network(images)
+        return self._loss_of(output, batch), maps_divergence(output.maps, base(images))
+
+    def replayed(self, pages: Sequence[Page]) -> DetectionSamples:
+        """Training samples of other pages, changed and drawn as those of the training pages are."""
+        return replace(self.samples, pages=list(pages))
+
+    def measure_on(self, pages: Sequence[Page]) -> Callable[[nn.Module, Mapping[str, Any]], float]:
+        """See `ocrtune.training.forgetting.Anchorable`."""
+
+        def measure(network: nn.Module, details: Mapping[str, Any]) -> float:
+            thresholds = DetectionThresholds.model_validate(details["thresholds"])
+            detector = TextDetector(TorchEngine(network), self.preprocess, thresholds)
+            return evaluate_detector(detector, pages).score.hmean
+
+        return measure
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         best = self.fit_thresholds(network)
@@ -168,6 +191,14 @@ class DetectionTask:
         """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
         engine = TorchEngine(network)
         return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID)[0]
+
+    def _loss_of(self, output: DBOutput, batch: Batch) -> Mapping[str, Tensor]:
+        targets = batch.float_targets()
+        device = output.maps.shrink.device
+        return db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+
+    def _images(self, network: nn.Module, batch: Batch) -> Tensor:
+        return self._normalised(batch.images.to(next(network.parameters()).device))
 
     def _normalised(self, images: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] BGR -> float32 [N, 3, H, W] in channels-last memory."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +66,7 @@ class OrientationTask:
         bundle = self._start.bundle
         self.preprocess = line_preprocess(self._start.arch) if bundle is None else orientation_settings(bundle)[0]
         self._val = spread_sample(val, MAX_FIT_LINES)
-        lines = [page.with_regions([r]) for page in train for r in page.regions if tells_direction(r)]
+        lines = _single_lines(train)
         if not lines:
             raise DataError("no line shows its direction", expected="labelled texts with letters or digits")
         progress(f"{len(lines)} lines, each seen upright and turned over")
@@ -105,9 +107,37 @@ class OrientationTask:
         return collate(samples, self.preprocess, self.config.augment, self.config.trainer.seed)
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        device = next(network.parameters()).device
-        logits = network(batch.images.to(device, memory_format=torch.channels_last)).float()
-        return {"loss": F.cross_entropy(logits, batch.directions.to(device))}
+        return self._loss_of(network(self._images(network, batch)), batch)
+
+    def loss_beside(
+        self, network: nn.Module, base: Callable[[Tensor], Tensor], batch: Batch
+    ) -> tuple[Mapping[str, Tensor], Tensor]:
+        """See `ocrtune.training.forgetting.Anchorable`."""
+        images = self._images(network, batch)
+        logits = network(images)
+        divergence = F.kl_div(logits.float().log_softmax(1), base(images).float(), reduction="batchmean")
+        return self._loss_of(logits, batch), divergence
+
+    def replayed(self, pages: Sequence[Page]) -> OrientationSamples:
+        """Training samples of other lines, changed as the training lines are."""
+        return replace(self.samples, lines=_single_lines(pages))
+
+    def measure_on(self, pages: Sequence[Page]) -> Callable[[nn.Module, Mapping[str, Any]], float]:
+        """See `ocrtune.training.forgetting.Anchorable`."""
+
+        def measure(network: nn.Module, details: Mapping[str, Any]) -> float:
+            thresholds = OrientationThresholds.model_validate(details["thresholds"])
+            return evaluate_orientation(
+                LineOrientation(TorchEngine(network), self.preprocess, thresholds), pages
+            ).accuracy
+
+        return measure
+
+    def _images(self, network: nn.Module, batch: Batch) -> Tensor:
+        return batch.images.to(next(network.parameters()).device, memory_format=torch.channels_last)
+
+    def _loss_of(self, logits: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        return {"loss": F.cross_entropy(logits.float(), batch.directions.to(logits.device))}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         result = self.measured(network)
@@ -122,3 +152,8 @@ class OrientationTask:
         classifier = LineOrientation(TorchEngine(network), self.preprocess, OrientationThresholds())
         found = evaluate_orientation(classifier, self._val)
         return OrientationResult(found.probabilities, found.turned, fit_threshold(found.probabilities, found.turned))
+
+
+def _single_lines(pages: Sequence[Page]) -> list[Page]:
+    """Every line that shows its direction, as a page of its own."""
+    return [page.with_regions([r]) for page in pages for r in page.regions if tells_direction(r)]

@@ -57,6 +57,29 @@ def ctc_losses(logits: Tensor, labels: Sequence[Sequence[int]], cases: CasePairs
     )
 
 
+def ctc_divergence(
+    logits: Tensor, base: Tensor, labels: Sequence[Sequence[int]], columns: Sequence[int] | Tensor
+) -> Tensor:
+    """How far the columns of lines are from another network's: Kullback-Leibler divergence, mean over lines.
+
+    Classes that neither a label of the batch has nor any column of the other network is sure of are one class here, as in
+    `ctc_losses`.
+
+    Args:
+        logits: float [N, T, C].
+        base: the other network's probabilities, float [N, T, C].
+        labels: classes of each line, without blanks.
+        columns: of each line that are no padding, int [N].
+    """
+    classes = sorted({BLANK, *itertools.chain.from_iterable(labels), *base.argmax(2).unique().tolist()})
+    asked = base[..., classes].float()
+    others = (1 - asked.sum(2, keepdim=True)).clamp(min=_LEAST)
+    theirs = torch.cat([asked, others], dim=2)
+    divergence = (theirs * (theirs.clamp(min=_LEAST).log() - _log_probs(logits, classes, ()))).sum(2)
+    inside = torch.arange(logits.shape[1])[None] < torch.as_tensor(columns)[:, None]
+    return (divergence * inside.to(divergence.device)).sum(1).mean()
+
+
 def _log_probs(logits: Tensor, classes: Sequence[int], cases: CasePairs) -> Tensor:
     """Of the classes that are asked for, float [N, T, K + 1]: small letters added to their capitals, all others last."""
     small_of = dict(cases)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.guide import guide_loss, guide_tokens, merged_answers
-from ocrtune.recognition.loss import ctc_loss
+from ocrtune.recognition.loss import ctc_divergence, ctc_loss
 from ocrtune.recognition.metric import CASE_NOTICE, LineResult, TextPolicy, score_lines, single_case, suitable_policy
 from ocrtune.recognition.model import GUIDES, CTCRecognizer, Guide, Guided, Seen, Told, build_guide
 from ocrtune.recognition.network import FAMILY, start_charset, with_charset
@@ -196,18 +197,46 @@ class RecognitionTask:
         return collate(samples, self.preprocess)
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        device = next(network.parameters()).device
-        lines = normalised(batch, self.preprocess, device)
+        return self._losses(network, self._lines(network, batch), batch)[0]
+
+    def loss_beside(
+        self, network: nn.Module, base: Callable[[Tensor], Tensor], batch: Batch
+    ) -> tuple[Mapping[str, Tensor], Tensor]:
+        """See `ocrtune.training.forgetting.Anchorable`."""
+        lines = self._lines(network, batch)
+        parts, logits = self._losses(network, lines, batch)
+        columns = -(-batch.widths // self._start.model.seen.column)
+        return parts, ctc_divergence(logits, base(lines), batch.labels, columns)
+
+    def replayed(self, pages: Sequence[Page]) -> RecognitionSamples:
+        """Training samples of other lines, changed as the training lines are; unknown characters are left out."""
+        plan = TextPlan(self.charset, "drop")
+        return replace(
+            self.samples, lines=check_lines(pages, plan, self.preprocess, self._start.model.seen.column).lines
+        )
+
+    def measure_on(self, pages: Sequence[Page]) -> Callable[[nn.Module, Mapping[str, Any]], float]:
+        """See `ocrtune.training.forgetting.Anchorable`; the lines are compared as their own labels allow."""
+        policy = suitable_policy(self._read(self.network(), pages))
+        return lambda network, details: score_lines(self._read(network, pages), policy).accuracy
+
+    def _lines(self, network: nn.Module, batch: Batch) -> Tensor:
+        return normalised(batch, self.preprocess, next(network.parameters()).device)
+
+    def _losses(self, network: nn.Module, lines: Tensor, batch: Batch) -> tuple[Mapping[str, Tensor], Tensor]:
+        """The parts of the loss, and the logits of the classes, float [N, T, classes]."""
+        device = lines.device
         if self._guide is None:
-            return {"loss": ctc_loss(network(lines), batch.labels, cases=self._cases)}
+            logits: Tensor = network(lines)
+            return {"loss": ctc_loss(logits, batch.labels, cases=self._cases)}, logits
         tokens = self._guide.tokens(self.charset.classes)
         texts = guide_tokens(batch.labels, tokens).to(device)
         valid = batch.widths.to(device) / lines.shape[3]
         guided: Guided = network(lines, Told(texts[:, :-1], valid))
-        logits, answers = merged_answers(guided.guide, texts[:, 1:], self._cases, tokens)
+        merged, answers = merged_answers(guided.guide, texts[:, 1:], self._cases, tokens)
         ctc = ctc_loss(guided.ctc, batch.labels, cases=self._cases)
-        guide = guide_loss(logits, answers, tokens.pad, self._guide.SMOOTHING)
-        return {"loss": ctc + guide, "ctc": ctc, "guide": guide}
+        guide = guide_loss(merged, answers, tokens.pad, self._guide.SMOOTHING)
+        return {"loss": ctc + guide, "ctc": ctc, "guide": guide}, guided.ctc
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         score = score_lines(self.read(network), self.policy)
@@ -220,8 +249,11 @@ class RecognitionTask:
 
     def read(self, network: nn.Module) -> list[LineResult]:
         """The validation lines as a network reads them, through the runtime's own code."""
+        return self._read(network, self._val)
+
+    def _read(self, network: nn.Module, pages: Sequence[Page]) -> list[LineResult]:
         recognizer = TextRecognizer(TorchTextEngine(network), self.preprocess, self.charset, self.thresholds)
-        return evaluate_recognizer(recognizer, self._val)
+        return evaluate_recognizer(recognizer, pages)
 
     def _tell_unknown(self, progress: Callable[[str], None]) -> None:
         unknown, policy = self.plan.unknown, self.plan.policy

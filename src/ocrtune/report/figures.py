@@ -29,14 +29,14 @@ def training_curves(metrics: Sequence[Mapping[str, str]], monitor: str, base: fl
         base: the same figure of the base on the same validation data, drawn as a line.
     """
     figure, (loss, rate, value) = figure_axes(1, 3)
-    steps, values = _series(metrics, "train", "loss")
+    steps, values = series(metrics, "train", "loss")
     loss.plot(steps, values, color="#b9c6d8", linewidth=0.8)
     loss.plot(steps, _smooth(values), color="#1f4e8c", linewidth=1.6)
     loss.set_title("loss")
-    steps, values = _series(metrics, "train", "lr")
+    steps, values = series(metrics, "train", "lr")
     rate.plot(steps, values, color="#1f4e8c")
     rate.set_title("learning rate")
-    steps, values = _series(metrics, "val", monitor)
+    steps, values = series(metrics, "val", monitor)
     value.plot(steps, values, marker="o", color="#2a7f3f", label="fine-tuned")
     if base is not None:
         value.axhline(base, color="#b3261e", linestyle="--", label="base")
@@ -94,7 +94,8 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _series(metrics: Sequence[Mapping[str, str]], kind: str, name: str) -> tuple[list[int], list[float]]:
+def series(metrics: Sequence[Mapping[str, str]], kind: str, name: str) -> tuple[list[int], list[float]]:
+    """Steps and values of a figure in the rows of a run's ``metrics.csv``."""
     rows = [row for row in metrics if row["kind"] == kind and row["name"] == name]
     return [int(row["step"]) for row in rows], [float(row["value"]) for row in rows]
 

@@ -288,6 +288,9 @@ class Trainer:
         log.line(
             f"step {state.step}/{self.plan.total_steps}  loss {loss:.4f}  {figures}{'  best' if better else ''}{time_left}"
         )
+        if result.warning is not None:
+            log.line(result.warning)
+        state.stopped_early = state.stopped_early or result.enough
 
     def _save(self) -> None:
         save_atomically(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.load import Loaded, dump_yaml, load_config
@@ -22,9 +24,10 @@ from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
-from ocrtune.training.loop import BEST, LAST, Trainer
+from ocrtune.training.loop import BEST, LAST, State, Trainer
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.forgetting import Retention, export_retained, guarded
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.recipes.base import Recipe, Result
 
@@ -44,6 +47,7 @@ class TrainResult:
         monitor: name of that figure.
         row: the table's line of ``val``, and its heads.
         notes: what was found out, one sentence each.
+        retention: what is left of what the base could do; None without an anchor.
     """
 
     folder: Path
@@ -54,6 +58,7 @@ class TrainResult:
     columns: list[str] = field(default_factory=list)
     row: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    retention: Retention | None = None
 
 
 def new_run_folder(output_dir: str) -> Path:
@@ -139,30 +144,36 @@ def train(
     resolved = task.config
     (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
     base = measured_start(recipe, task, folder, console).figure
-    trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command)
-    state = trainer.run(resume=resume and (folder / LAST).is_file())
+    resume = resume and (folder / LAST).is_file()
+    guard = guarded(recipe, task, resolved, folder, resume, console)
+    trainer = Trainer(guard.task if guard else task, resolved, folder, console.say, console.watch, resume_command)
+    state = trainer.run(resume=resume)
     model = task.network()
     model.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True))
-    bundle = recipe.export(
-        task,
-        model,
-        state.best_details,
-        folder / "bundle",
-        val,
-        {
-            "base": task.start.provenance,
-            "run": folder.name,
-            "data": {
-                name: {"pages": len(pages), "fingerprint": fingerprint(pages)}
-                for name, pages in (("train", train_pages), ("val", val_pages))
-            },
-            "config": resolved.model_dump(mode="json"),
+    provenance = {
+        "base": task.start.provenance,
+        "run": folder.name,
+        "data": {
+            name: {"pages": len(pages), "fingerprint": fingerprint(pages)}
+            for name, pages in (("train", train_pages), ("val", val_pages))
         },
-    )
+        "config": resolved.model_dump(mode="json"),
+    }
+
+    def export(network: nn.Module, details: Mapping[str, Any], name: str) -> Bundle:
+        return recipe.export(task, network, details, folder / name, val, provenance)
+
+    kept: Retention | None = None
+    if guard is None or guard.watched is None:
+        bundle = export(model, state.best_details, "bundle")
+    else:
+        bundle, kept = export_retained(guard.watched, recipe.unit, task, model, state, resolved, export, console)
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
-    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state.stopped_early)]
+    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state, resolved.early_stopping.patience)]
+    if kept is not None:
+        notes.append(kept.sentence())
     outcome = TrainResult(
         folder,
         bundle,
@@ -172,6 +183,7 @@ def train(
         list(recipe.columns),
         recipe.row("fine-tuned, exported", result),
         notes,
+        kept,
     )
     _write_report(recipe, outcome, resolved, val)
     return outcome
@@ -210,21 +222,26 @@ def measured_start(recipe: Recipe[Any, Any], task: Any, folder: Path, console: C
     return StartFigure(figure, seconds)
 
 
-def _notes(monitor: str, base: float | None, result: Result, stopped_early: bool) -> list[str]:
+def _notes(monitor: str, base: float | None, result: Result, state: State, patience: int | None) -> list[str]:
     notes = []
     if base is not None and result.figure < base:
         notes.append(
             f"The result is below the base ({monitor} {result.figure:.4f} < {base:.4f}). Look at the labels of what went "
             "worst first, then try a third of the learning rate, or more data."
         )
-    if stopped_early:
-        notes.append("The run stopped early: the validation figure had stopped improving.")
+    if state.stopped_early:
+        tired = patience is not None and state.evals_since_best >= patience
+        reason = (
+            "the validation figure had stopped improving" if tired else "it lost more of the anchor than is allowed"
+        )
+        notes.append(f"The run stopped early: {reason}.")
     return notes
 
 
 def _write_report(recipe: Recipe[Any, Any], outcome: TrainResult, config: TrainConfig, val: list[Page]) -> None:
     """``report.html`` of a plain training run."""
     result, base, monitor = outcome.val, outcome.base, outcome.monitor
+    metrics, retention = read_metrics(outcome.folder / "metrics.csv"), outcome.retention
     verdict = f"{monitor} {result.figure:.4f} on the validation {recipe.unit}"
     if base is not None:
         verdict += f"; the base has {base:.4f} on the same"
@@ -234,11 +251,13 @@ def _write_report(recipe: Recipe[Any, Any], outcome: TrainResult, config: TrainC
         good=base is None or result.figure >= base,
         tables=[
             Table(f"Validation {recipe.unit}", recipe.columns, [outcome.row]),
+            *(retention.tables if retention else []),
             *recipe.tables([("fine-tuned", result)], val),
         ],
         notes=outcome.notes,
         figures=[
-            Picture("Training", training_curves(read_metrics(outcome.folder / "metrics.csv"), monitor, base)),
+            Picture("Training", training_curves(metrics, monitor, base)),
+            *([retention.picture(metrics)] if retention else []),
             *recipe.figures([("fine-tuned", result)]),
         ],
         pages=recipe.worst(result, val),

@@ -19,6 +19,7 @@ from ocrtune.report.html import Picture, Report, Table, write_report
 from ocrtune.runtime.load import load_recognizer
 from ocrtune.training.runlog import read_metrics
 from ocrtune.weights.registry import resolve_bundle, resolve_part
+from ocrtune.workflows.adapt.anchor import check_anchor, with_anchor
 from ocrtune.workflows.adapt.detection import BASE as DETECTION_BASE
 from ocrtune.workflows.adapt.detection import adapt_detection
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, claim, prepare, upright, write_marker
@@ -32,6 +33,7 @@ from ocrtune.workflows.adapt.ocr import PipelineOutcome, join_stages, pipeline_b
 from ocrtune.workflows.adapt.stage import Comparison, Stage
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.forgetting import Retention
 
 __all__ = ["AdaptRequest", "AdaptResult", "adapt", "task_of"]
 
@@ -80,9 +82,15 @@ class AdaptResult:
 
     @property
     def tables(self) -> list[Table]:
-        """Before and after: of each stage, then of the pipeline with some texts."""
+        """Before and after: of each stage, then of the pipeline with some texts; then on the anchor."""
         whole = [] if self.pipeline is None else [self.pipeline.table, self.pipeline.examples]
-        return [*(stage.table for stage in self.stages), *whole]
+        anchors = [retention.tables[0] for retention in self.retentions]
+        return [*(stage.table for stage in self.stages), *whole, *anchors]
+
+    @property
+    def retentions(self) -> list[Retention]:
+        """What each stage keeps of its anchor."""
+        return [stage.outcome.retention for stage in self.stages if stage.outcome.retention is not None]
 
     def as_dict(self) -> dict[str, Any]:
         shown: dict[str, Any] = {
@@ -124,6 +132,7 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
 def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
     """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
     bases = _bases(request)
+    check_anchor(request)
     parts = prepare(request, console)
     _check_texts(request, parts)
     if request.task != "detection":
@@ -137,7 +146,8 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
             console.say(f"--- {task}")
             time = Clock.start(clock.left * share)
             try:
-                stages.append(_STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console))
+                stage = _STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console)
+                stages.append(with_anchor(stage, request.out / task, console))
             except GateError as error:
                 if not stages:
                     raise
@@ -148,7 +158,8 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
         pipeline = join_stages(stages, bases, parts.report, policy, request.out, console)
         bundle = pipeline.bundle
     else:
-        stages = [_STAGES[request.task](request, bases[request.task], parts, request.out, clock, resumed, console)]
+        stage = _STAGES[request.task](request, bases[request.task], parts, request.out, clock, resumed, console)
+        stages = [with_anchor(stage, request.out, console)]
         bundle = stages[0].bundle
     result = AdaptResult(request.task, bundle, request.out / "report.html", stages, pipeline, earlier + clock.used)
     _write_report(request, result, parts)
@@ -206,6 +217,8 @@ def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> N
         metrics = read_metrics(stage.outcome.folder / "metrics.csv")
         curves = training_curves(metrics, stage.comparison.name, stage.outcome.base)
         figures += [Picture(f"Training: {stage.task}", curves), *stage.figures]
+        if stage.outcome.retention is not None:
+            figures.append(stage.outcome.retention.picture(metrics))
     report = Report(
         title=f"Adapting {', '.join(stage.base for stage in result.stages)} to {request.data}",
         verdict=result.comparison.sentence(),

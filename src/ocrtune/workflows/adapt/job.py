@@ -41,6 +41,7 @@ class AdaptRequest:
         out: folder for the result.
         overrides: further settings, as ``section.key=value``, or ``task.section.key=value`` for one stage of ``ocr``.
         sizes: lengths of a page's longer side, in pixels, among which a detector's is chosen.
+        anchor: data of another kind on which the base should not get worse; None for no guard.
         firm: refuse a budget into which too few steps fit; otherwise the fewest are trained, whatever time they take.
     """
 
@@ -52,7 +53,18 @@ class AdaptRequest:
     out: Path
     overrides: tuple[str, ...] = ()
     sizes: tuple[int, ...] = PAGE_SIZES
+    anchor: str | None = None
     firm: bool = True
+
+    @property
+    def guarded(self) -> bool:
+        """Whether what the base can do is to be kept in any way."""
+        return self.anchor is not None or any("forgetting." in override for override in self.overrides)
+
+    def unguarded(self) -> AdaptRequest:
+        """The same job without that."""
+        overrides = tuple(override for override in self.overrides if "forgetting." not in override)
+        return replace(self, anchor=None, overrides=overrides)
 
     def overrides_for(self, task: str) -> tuple[str, ...]:
         """Settings of a stage: those with its task's name in front, and those without any that it knows."""
@@ -70,6 +82,7 @@ class AdaptRequest:
     def fingerprint(self) -> str:
         """Tells whether a started job in the folder is the same job."""
         parts = [self.data, self.val, self.task, self.base, *self.sizes, *self.overrides]
+        parts += [] if self.anchor is None else [f"anchor {self.anchor}"]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -71,9 +71,12 @@ def adapt_recognition(
     if parts.turned and seconds >= MIN_SCOUT:
         # the base cannot read every label that stands on its head; a model that has learnt a little finds the others
         console.say("a first training, after which the labels are looked at again")
-        scout, _ = training_run(values, request, base_name, parts, folder / "scout", seconds, resumed, console)
+        scout, _ = training_run(
+            values, request.unguarded(), base_name, parts, folder / "scout", seconds, resumed, console
+        )
         parts = upright(parts, load_recognizer(scout.bundle), False, console)
-        start = str(scout.bundle.path)
+        if not request.guarded:  # the scout has begun to forget
+            start = str(scout.bundle.path)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
     holdout = _holdout_lines(recipe, parts, folder, console)
     same_size = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])

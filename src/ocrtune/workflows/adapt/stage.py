@@ -18,10 +18,12 @@ from ocrtune.training.loop import LAST
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.budget import MIN_STEPS, seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.forgetting import guarded
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
 
 EVALS = 6
+_MORE_EVALUATIONS = 3  # of an anchor's other pages, before and after
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def _planned(
         "model": {"pretrained": base},
         "data": {"train": f"json:{parts.train_file}", "val": f"json:{parts.holdout_file}"},
         "trainer": {"evals": EVALS},
+        **({} if request.anchor is None else {"forgetting": {"anchor": request.anchor}}),
     }
     overrides = request.overrides_for(values["task"])
     loaded = load_config(None, (*_flat(defaults), *overrides))
@@ -152,9 +155,15 @@ def _planned(
     train_pages, val_pages = run_pages(config)
     lines = recipe.pages(train_pages, "train", run, console.bar), recipe.pages(val_pages, "val", run, console.bar)
     task = recipe.task(config, *lines, lambda line: None)
+    evaluation = after = measured_start(recipe, task, run, console).seconds
+    guard = guarded(recipe, task, config, run, False, console)
+    if guard is not None:
+        task = guard.task
+        if guard.watched is not None:
+            evaluation = guard.watched.seconds
+            after = evaluation * (len(config.forgetting.alphas) + _MORE_EVALUATIONS)
     step = seconds_per_step(task, config)
-    evaluation = measured_start(recipe, task, run, console).seconds
-    left = seconds - (time.monotonic() - started) - evaluation
+    left = seconds - (time.monotonic() - started) - after
     try:
         steps = steps_within(left, step, config, evaluation, len(task.samples))
     except GateError as error:
