@@ -28,7 +28,7 @@ def command(
 
     Ctrl-C saves the state and prints the command that goes on; so does kill, and kill -9 loses two minutes at most.
     """
-    from ocrtune.errors import UsageError
+    from ocrtune.errors import OcrtuneError, ProcessLost, UsageError
 
     if (config is None) == (resume is None):
         raise UsageError("give a configuration file, or --resume RUN", hint="ocrtune train --help")
@@ -41,8 +41,17 @@ def command(
     loaded = load_config(config, overrides or ()) if config is not None else None
     need_training()
     from ocrtune.cli.training_view import workflow_console
-    from ocrtune.workflows.train import new_run_folder, read_run_config, train
+    from ocrtune.training.processes import join
+    from ocrtune.workflows.train import follow, new_run_folder, read_run_config, train
 
+    if not join().first:
+        try:
+            follow()
+        except ProcessLost:
+            raise
+        except OcrtuneError as error:
+            raise typer.Exit(error.exit_code) from error  # the first process tells it
+        return
     folder = resume if resume is not None else new_run_folder(loaded.config.output_dir if loaded else "")
     settings = (loaded or read_run_config(folder)).config
     output.say(f"run folder: {folder}")

@@ -23,7 +23,7 @@ from ocrtune.nn.relative import hold_affines, relative_scales
 from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.preprocess import DetectionPreprocess
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.weights.network import Network, load_network
 
 DEFAULT_PAGE_SIZE = 1280
@@ -155,8 +155,8 @@ class DetectionTask:
         targets = batch.float_targets()
         return db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        best = self.fit_thresholds(network)
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        best = self.fit_thresholds(network, spread)
         precision, recall, hmean = best.precision_recall_hmean
         return Evaluation(
             monitor=hmean,
@@ -164,10 +164,10 @@ class DetectionTask:
             details={"thresholds": best.thresholds.model_dump(mode="json")},
         )
 
-    def fit_thresholds(self, network: nn.Module) -> Setting:
+    def fit_thresholds(self, network: nn.Module, spread: Spread = alone) -> Setting:
         """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
         engine = TorchEngine(network)
-        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID)[0]
+        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID, spread=spread)[0]
 
     def _normalised(self, images: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] BGR -> float32 [N, 3, H, W] in channels-last memory."""

@@ -26,7 +26,7 @@ from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample,
 from ocrtune.runtime.load import recognition_settings
 from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.weights.network import Network, load_network
 
 _SPREAD_SAMPLES = 16
@@ -207,8 +207,8 @@ class RecognitionTask:
         guide = guide_loss(logits, answers, tokens.pad, self._guide.SMOOTHING)
         return {"loss": ctc + guide, "ctc": ctc, "guide": guide}
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        score = score_lines(self.read(network), self.policy)
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        score = score_lines(self.read(network, spread), self.policy)
         return Evaluation(
             monitor=score.accuracy,
             figures={"accuracy": score.accuracy, "1-ned": score.one_minus_ned, "cer": score.cer},
@@ -216,10 +216,10 @@ class RecognitionTask:
             merit=-score.cer,  # on some hundred lines, characters tell states apart that whole lines do not
         )
 
-    def read(self, network: nn.Module) -> list[LineResult]:
+    def read(self, network: nn.Module, spread: Spread = alone) -> list[LineResult]:
         """The validation lines as a network reads them, through the runtime's own code."""
         recognizer = TextRecognizer(TorchTextEngine(network), self.preprocess, self.charset, self.thresholds)
-        return evaluate_recognizer(recognizer, self._val)
+        return evaluate_recognizer(recognizer, self._val, spread=spread)
 
     def _tell_unknown(self, progress: Callable[[str], None]) -> None:
         unknown, policy = self.plan.unknown, self.plan.policy

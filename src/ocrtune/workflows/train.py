@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
 from ocrtune.data.lines import has_counted
 from ocrtune.data.split import split_pages
-from ocrtune.errors import BundleError, DataError
+from ocrtune.errors import BundleError, DataError, ProcessLost
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
-from ocrtune.training.loop import BEST, LAST, Trainer
+from ocrtune.task import Task
+from ocrtune.training.loop import BEST, LAST, State, Trainer
+from ocrtune.training.processes import join, process_count
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.launch import Launcher, launched
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.recipes.base import Recipe, Result
 
@@ -116,6 +120,7 @@ def train(
     resume: bool = False,
     console: Console | None = None,
     resume_command: str | None = None,
+    launcher: Launcher | None = None,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -125,6 +130,7 @@ def train(
         resume: go on from the folder's last checkpoint; starts afresh where the run died before the first one.
         console: where to report to.
         resume_command: told to the user when the run is interrupted.
+        launcher: runs the processes of the training; None: on this machine, as many as the configuration says.
 
     Raises:
         Interrupted: the run was stopped; its state is saved.
@@ -139,8 +145,8 @@ def train(
     resolved = task.config
     (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
     base = measured_start(recipe, task, folder, console).figure
-    trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command)
-    state = trainer.run(resume=resume and (folder / LAST).is_file())
+    job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command)
+    state = _trained(job, task, console, launcher)
     model = task.network()
     model.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True))
     bundle = recipe.export(
@@ -175,6 +181,81 @@ def train(
     )
     _write_report(recipe, outcome, resolved, val)
     return outcome
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training whose run folder is prepared: what each of its processes has to know.
+
+    Attributes:
+        config: with every ``auto`` that concerns the task resolved.
+        folder: the run folder; every process sees it, and the data, at the same path.
+        resume: go on from its last checkpoint.
+        resume_command: told to the user when the run is interrupted.
+    """
+
+    config: TrainConfig
+    folder: Path
+    resume: bool
+    resume_command: str | None
+
+
+def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:
+    """Run the loop: here, as the first of the processes that torchrun started, or in processes of its own.
+
+    Raises:
+        ProcessLost: one of them has died.
+    """
+    processes = join()
+    try:
+        if processes.world_size > 1:
+            processes.on_first(lambda: job)
+            return take_part(job, console, task)
+        if launcher is not None:
+            return launcher(partial(take_part, job), console)
+        count = process_count(job.config.trainer)
+        if count > 1:
+            return launched(partial(take_part, job), count, console)
+        return take_part(job, console, task)
+    except ProcessLost as error:
+        raise ProcessLost(
+            error.what,
+            where=job.folder,
+            hint=f"a machine that runs out of memory kills processes; from the last checkpoint: {job.resume_command}",
+        ) from error
+
+
+def follow() -> None:
+    """Take part in a run as one of torchrun's other processes: wait until the first one has prepared it, then train.
+
+    Raises:
+        OcrtuneError: the run failed, here or elsewhere; the first process tells it too, but for `ProcessLost`.
+    """
+    take_part(join().on_first(lambda: None), Console())  # type: ignore[arg-type]
+
+
+def take_part(job: Job, console: Console, task: Task | None = None) -> State:
+    """What each process of a job does.
+
+    Args:
+        job: the same for all.
+        console: where the first one reports to.
+        task: what is trained, where this process has it already.
+
+    Raises:
+        OcrtuneError: the job failed in one of its processes; the same error in all.
+    """
+
+    def prepared() -> Task:
+        recipe: Recipe[Any, Any] = RECIPES[job.config.task]
+        train, val = (
+            recipe.pages(pages, name, job.folder, Console().bar)
+            for pages, name in zip(run_pages(job.config), ("train", "val"), strict=True)
+        )
+        return recipe.task(job.config, train, val, Console().say)
+
+    task = join().together(prepared if task is None else lambda: task)
+    return Trainer(task, job.config, job.folder, console.say, console.watch, job.resume_command).run(job.resume)
 
 
 def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
