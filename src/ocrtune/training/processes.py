@@ -7,8 +7,8 @@ WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT).
 from __future__ import annotations
 
 import functools
+import inspect
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from ocrtune.config.schema import TrainerConfig
 from ocrtune.errors import MissingExtraError, OcrtuneError, ProcessLost
@@ -208,12 +209,13 @@ def build_fabric(config: TrainerConfig, processes: Processes) -> Fabric:
         return Fabric(accelerator=accelerator, devices=1, precision=precision)
     if accelerator == "cuda":
         _need_gpus(processes.local_world_size)
-    warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")  # it is needed at times
+    # buffers stay as they are in a forward pass: `Processes.average_statistics` does better after the step
+    switch = {"forward_sync_buffers", "broadcast_buffers"} & set(inspect.signature(DistributedDataParallel).parameters)
     strategy = DDPStrategy(
         cluster_environment=_Joined(),
         timeout=GRADIENT_TIMEOUT,
-        broadcast_buffers=False,  # `Processes.average_statistics` does better
         find_unused_parameters=True,  # frozen stages, and branches that a batch has no use for
+        **{max(switch): False},  # the newer of torch's two names for it
     )
     fabric = Fabric(accelerator=accelerator, strategy=strategy, devices=processes.local_world_size, precision=precision)
     fabric.launch()

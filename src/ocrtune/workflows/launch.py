@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,8 +25,6 @@ from ocrtune.workflows.console import Console
 
 Work = Callable[[Console], State]
 """What each process of a run does; it can be pickled."""
-Launcher = Callable[[Work, Console], State]
-"""Starts the processes of a run and waits for their end; returns the first one's."""
 _GRACE = 15.0  # seconds to end in: once another process has failed, and again once told to
 
 
@@ -69,6 +67,8 @@ def launched(work: Work, count: int, console: Console) -> State:
         process = context.Process(target=_process, args=(work, place, theirs), name=f"ocrtune-{rank}")
         members.append((_Member(rank, process, ours), theirs))
     try:
+        # torch tells each process at length what finding unused parameters costs; read when torch is imported
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         for member, theirs in members:
             member.process.start()
             theirs.close()  # so that its end is seen here
@@ -118,10 +118,9 @@ def _listened(member: _Member, console: Console) -> bool:
 
 def _verdict(members: list[_Member]) -> State:
     """How a run ended all of whose processes have."""
-    faults = [member.ended for member in members if isinstance(member.ended, OcrtuneError)]
-    for fault in faults:
-        if not isinstance(fault, ProcessLost):
-            raise fault
+    fault = explaining(member.ended for member in members)
+    if fault is not None and not isinstance(fault, ProcessLost):
+        raise fault
     for member in members:
         if isinstance(member.ended, str):
             raise RuntimeError(f"process {member.rank} of {len(members)} failed:\n{member.ended}")
@@ -130,10 +129,16 @@ def _verdict(members: list[_Member]) -> State:
             code = member.process.exitcode or 0
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
             raise ProcessLost(f"process {member.rank} (of 0 to {len(members) - 1}) {how}; the others were stopped")
-    for fault in faults:
+    if fault is not None:
         raise fault
     assert isinstance(members[0].ended, State)
     return members[0].ended
+
+
+def explaining(ends: Iterable[object]) -> OcrtuneError | None:
+    """Of what processes ended with, the error that says most: the first that is more than missing another process."""
+    faults = [end for end in ends if isinstance(end, OcrtuneError)]
+    return min(faults, key=lambda fault: isinstance(fault, ProcessLost), default=None)
 
 
 @contextmanager
@@ -162,7 +167,8 @@ def _forwarding(members: list[_Member]) -> Iterator[None]:
 
 def _process(work: Work, place: dict[str, object], channel: Connection) -> None:
     """What a started process does: its work, with all words going to the process that started it."""
-    os.setsid()  # Ctrl-C reaches the process that started this one, which passes it on
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C reaches the process that started this one, which passes it on
     os.environ.update({name: str(value) for name, value in place.items()})
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")

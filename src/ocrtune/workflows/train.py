@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from ocrtune.training.loop import BEST, LAST, State, Trainer
 from ocrtune.training.processes import join, process_count
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
-from ocrtune.workflows.launch import Launcher, launched
+from ocrtune.workflows.launch import launched
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.recipes.base import Recipe, Result
 
@@ -200,6 +201,10 @@ class Job:
     resume_command: str | None
 
 
+Launcher = Callable[[Job, Console], State]
+"""Runs the processes of a job; returns how the first one ended."""
+
+
 def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:
     """Run the loop: here, as the first of the processes that torchrun started, or in processes of its own.
 
@@ -212,7 +217,7 @@ def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) 
             processes.on_first(lambda: job)
             return take_part(job, console, task)
         if launcher is not None:
-            return launcher(partial(take_part, job), console)
+            return launcher(job, console)
         count = process_count(job.config.trainer)
         if count > 1:
             return launched(partial(take_part, job), count, console)

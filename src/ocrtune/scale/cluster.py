@@ -1,0 +1,59 @@
+"""A Ray cluster to work on: one that runs, or one on this machine for as long as it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ocrtune.errors import UsageError, raise_missing_extra
+
+LOCAL = "local"
+_LOCAL_STORE = 200 * 1024**2  # bytes of shared memory for objects; ours are small
+
+
+def need_ray() -> None:
+    """Make sure that what `[scale]` installs is there.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    for module in ("ray", "pyarrow", "pandas"):
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise_missing_extra(module, "scale", error)
+
+
+@contextmanager
+def cluster(address: str, cores: int) -> Iterator[None]:
+    """Be connected to a cluster.
+
+    Args:
+        address: ``HOST:PORT``, ``ray://HOST:PORT``, ``auto`` for the one that this machine is part of, or ``local``.
+        cores: what a local one offers.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UsageError: no cluster answers.
+    """
+    need_ray()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    import ray
+
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address == LOCAL:
+            ray.init(LOCAL, num_cpus=cores, object_store_memory=_LOCAL_STORE, include_dashboard=False, **quiet)
+        else:
+            ray.init(address, **quiet)
+    except (ConnectionError, ValueError) as error:
+        raise UsageError(
+            f"no Ray cluster answers: {str(error).splitlines()[0]}",
+            where=address,
+            hint="start one with 'ray start --head' and join it with 'ray start --address HOST:6379', or say local",
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
