@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from ocrtune.errors import ConfigError, Interrupted, OcrtuneError, ProcessLost
+from ocrtune.config.schema import TrainerConfig
+from ocrtune.errors import ConfigError, Interrupted, MissingExtraError, OcrtuneError, ProcessLost
 from ocrtune.training.loop import BEST, FINAL, LAST
+from ocrtune.training.processes import process_count
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.launch import launched
 from support.curve import STAGES, Accident, fit, fit_all
+from support.runs import ocrtune, quiet_environment, small_config
 
 HALF, WHOLE = 4, 8
 
@@ -124,6 +129,55 @@ def test_another_number_of_processes_cannot_resume(two: Path) -> None:
     with pytest.raises(ConfigError, match="trained by 2 processes, and now there are 1") as caught:
         fit(two / "plain", Console(), resume=True)
     assert caught.value.hint == f"torchrun --nproc-per-node 2 -m ocrtune train --resume {two / 'plain'}"
+
+
+def test_gpus_that_are_not_there_are_missed() -> None:
+    with pytest.raises(MissingExtraError, match="2 processes need a GPU each, and this machine has 0") as caught:
+        process_count(TrainerConfig(num_gpus=2))
+    assert "trainer.num_gpus=0 trainer.num_processes=2" in str(caught.value)
+    assert process_count(TrainerConfig(num_processes=3)) == 3
+    assert process_count(TrainerConfig()) == 1
+
+
+@pytest.fixture(scope="module")
+def in_two_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector's run folder: one process, whose steps add up the gradients of two batches."""
+    folder = tmp_path_factory.mktemp("parts")
+    ocrtune("train", detector(folder), "trainer.accumulate=2")
+    return only_run(folder)
+
+
+def detector(folder: Path) -> Path:
+    return small_config(folder, schedule={"steps": 2, "warmup_epochs": 0})
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["ocrtune", "torchrun"])
+def test_a_detector_in_two_processes_equals_two_parts_a_step(tmp_path: Path, in_two_parts: Path, by: str) -> None:
+    config = detector(tmp_path)
+    if by == "ocrtune":
+        shown = ocrtune("train", config, "trainer.num_processes=2").stdout
+    else:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        command = [*torchrun, "-m", "ocrtune", "train", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, env=quiet_environment(), check=False)
+        assert done.returncode == 0, done.stderr
+        shown = done.stdout
+    run = only_run(tmp_path)
+    assert shown.count("run folder: ") == shown.count("step 2/2 ") == shown.count("report: ") == 1
+    assert (run / "report.html").is_file()
+    for file in (FINAL, BEST):
+        mine, theirs = tensors(run / file), tensors(in_two_parts / file)
+        for key, value in mine.items():
+            torch.testing.assert_close(value, theirs[key], atol=2e-5, rtol=1e-4)
+    of_two, of_one = figures(run), figures(in_two_parts)
+    assert of_two.keys() == of_one.keys()
+    assert list(of_two.values()) == pytest.approx(list(of_one.values()), rel=1e-3, abs=1e-5)
 
 
 @pytest.mark.parametrize(

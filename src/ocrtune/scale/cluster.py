@@ -27,10 +27,11 @@ def need_ray() -> None:
 
 @contextmanager
 def cluster(address: str, cores: int) -> Iterator[None]:
-    """Be connected to a cluster.
+    """Be connected to a cluster; a connection that exists is used.
 
     Args:
-        address: ``HOST:PORT``, ``ray://HOST:PORT``, ``auto`` for the one that this machine is part of, or ``local``.
+        address: ``HOST:PORT``, ``ray://HOST:PORT``, ``auto`` for the one that this machine is part of, or ``local`` for
+            one that is started.
         cores: what a local one offers.
 
     Raises:
@@ -39,8 +40,12 @@ def cluster(address: str, cores: int) -> Iterator[None]:
     """
     need_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's next default, about which it warns
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
+from dataclasses import replace
 from typing import Any
 
 from ocrtune.config.schema import TrainerConfig
@@ -43,7 +44,11 @@ def launched_on_ray(job: Job, console: Console, address: str) -> State:
         ProcessLost: a worker or its machine died; the others were ended.
         OcrtuneError: what a worker raised, or no cluster answers.
     """
-    count, gpus = workers(job.config.trainer)
+    settings = job.config.trainer
+    count, gpus = workers(settings)
+    if not gpus:
+        settings = settings.model_copy(update={"num_gpus": 0})
+    job = replace(job, config=job.config.model_copy(update={"trainer": settings}))
     with cluster(address, cores=count + 1):
         from ray.train import RunConfig, ScalingConfig, TrainingFailedError
         from ray.train.torch import TorchTrainer
