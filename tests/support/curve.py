@@ -106,7 +106,7 @@ class Curve:
         return Evaluation(-error, {"hmean": -error}, {"thresholds": {}})
 
 
-def config(**sections: dict[str, object]) -> TrainConfig:
+def config(**sections: Mapping[str, object]) -> TrainConfig:
     values: dict[str, dict[str, object]] = {
         "data": {"train": "x", "batch_size": 4, "num_workers": 0},
         "optimizer": {"lr": 0.05},
@@ -118,7 +118,7 @@ def config(**sections: dict[str, object]) -> TrainConfig:
     return build_config(values)
 
 
-STAGES: dict[str, dict[str, dict[str, object]]] = {
+STAGES: dict[str, dict[str, Any]] = {
     "plain": {},
     "accumulated": {"trainer": {"accumulate": 2}, "optimizer": {"lr": 0.05, "clip_norm": 0.1}},
     "frozen": {"trainer": {"ema": False}, "freeze": {"backbone_epochs": 2}},
@@ -132,7 +132,7 @@ def fit(
     batch_size: int = 4,
     resume: bool = False,
     task: Mapping[str, Any] | None = None,
-    **sections: dict[str, object],
+    **sections: Any,
 ) -> State:
     """One process's part of a run in ``folder``."""
     folder.mkdir(exist_ok=True)

@@ -46,8 +46,8 @@ def command(
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted", where=out, hint="the same command goes on") from error
     errors = [*map(str, unopened), *count.errors]
-    for error in errors:
-        output.warn(error)
+    for message in errors:
+        output.warn(message)
     output.say(f"{count.pages} pages, {count.texts} texts, in {out}")
     output.result({"pages": count.pages, "texts": count.texts, "errors": errors, "out": str(out)})
     if errors:

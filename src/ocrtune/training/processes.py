@@ -237,7 +237,7 @@ def _need_gpus(count: int) -> None:
         )
 
 
-class _Joined(TorchElasticEnvironment):
+class _Joined(TorchElasticEnvironment):  # type: ignore[misc]
     """The group that `join` found, whose machines may have different numbers of processes."""
 
     def validate_settings(self, num_devices: int, num_nodes: int) -> None:

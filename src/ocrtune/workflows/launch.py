@@ -50,7 +50,7 @@ def launched(work: Work, count: int, console: Console) -> State:
         ProcessLost: one died without a word; the others were ended.
         OcrtuneError: what one of them raised; a fault, before a process that only missed another.
     """
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     context = multiprocessing.get_context("spawn")
     members = []
     for rank in range(count):

@@ -259,8 +259,9 @@ def take_part(job: Job, console: Console, task: Task | None = None) -> State:
         )
         return recipe.task(job.config, train, val, Console().say)
 
-    task = join().together(prepared if task is None else lambda: task)
-    return Trainer(task, job.config, job.folder, console.say, console.watch, job.resume_command).run(job.resume)
+    known = task
+    ready = join().together(prepared if known is None else lambda: known)
+    return Trainer(ready, job.config, job.folder, console.say, console.watch, job.resume_command).run(job.resume)
 
 
 def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
