@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ocrtune.errors import UsageError, raise_missing_extra
+from ocrtune.errors import GateError, UsageError, raise_missing_extra
 
 LOCAL = "local"
+_STARTS = 4
 _LOCAL_STORE = 200 * 1024**2  # bytes of shared memory for objects; ours are small
 
 
@@ -37,6 +39,7 @@ def cluster(address: str, cores: int) -> Iterator[None]:
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: no cluster answers.
+        GateError: the machine is too busy to start one.
     """
     need_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
@@ -49,7 +52,7 @@ def cluster(address: str, cores: int) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
-            ray.init(LOCAL, num_cpus=cores, object_store_memory=_LOCAL_STORE, include_dashboard=False, **quiet)
+            _start_local(cores, quiet)
         else:
             ray.init(address, **quiet)
     except (ConnectionError, ValueError) as error:
@@ -62,3 +65,22 @@ def cluster(address: str, cores: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_local(cores: int, quiet: dict[str, Any]) -> None:
+    """A cluster on this machine; Ray gives its start 30 s, which a busy machine may need more of."""
+    import ray
+
+    for attempt in range(_STARTS):
+        try:
+            ray.init(LOCAL, num_cpus=cores, object_store_memory=_LOCAL_STORE, include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises no other kind here
+            ray.shutdown()
+            if "timed out during startup" not in str(error):
+                raise
+            if attempt == _STARTS - 1:
+                raise GateError(
+                    "Ray does not start in time on this machine", hint="try again when it is less busy"
+                ) from error
+        else:
+            return
