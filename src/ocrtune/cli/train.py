@@ -67,15 +67,15 @@ def command(
         except OcrtuneError as error:
             raise typer.Exit(error.exit_code) from error  # the first process tells it
         return
-    folder = resume if resume is not None else new_run_folder(loaded.config.output_dir if loaded else "")
-    settings = (loaded or read_run_config(folder)).config
-    output.say(f"run folder: {folder}")
+    settings = loaded.config if loaded is not None else read_run_config(resume or Path()).config
     launcher = None
     if ray is not None:
         from ocrtune.scale.train import launched_on_ray, workers
 
         workers(settings.trainer)
         launcher = partial(launched_on_ray, address=ray)
+    folder = resume if resume is not None else new_run_folder(settings.output_dir)
+    output.say(f"run folder: {folder}")
     with workflow_console(output) as console:
         result = train(
             settings,

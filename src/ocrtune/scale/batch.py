@@ -107,23 +107,19 @@ def read_batch(batch: Batch, address: str, each: Callable[[], None] = lambda: No
     return _count(batch)
 
 
-def read_shard(batch: Batch, model: Any, index: int) -> None:
-    """Read the pages of a shard, and write its file."""
-    found = predict_images(model, batch.shard(index))
-    lines = [page_json(page, size) for page, size in zip(found.pages, found.sizes, strict=True)]
-    lines += [{"image": error.where, "error": error.what} for error in found.errors]
-    write_whole(batch.file(index), "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-
-
 class _Reader:
-    """One of Ray Data's actors: holds the model, reads shard after shard."""
+    """One of Ray Data's actors: holds the model, reads the pages of shard after shard, and writes their files."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._model = page_model(resolve_bundle(batch.bundle))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        read_shard(self._batch, self._model, row["id"])
+        found = predict_images(self._model, self._batch.shard(row["id"]))
+        lines = [page_json(page, size) for page, size in zip(found.pages, found.sizes, strict=True)]
+        lines += [{"image": error.where, "error": error.what} for error in found.errors]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        write_whole(self._batch.file(row["id"]), text)
         return row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ocrtune.errors import GateError, UsageError, raise_missing_extra
 
 LOCAL = "local"
-_STARTS = 4
+_STARTS = 4  # that a busy machine gets
 _LOCAL_STORE = 200 * 1024**2  # bytes of shared memory for objects; ours are small
 
 

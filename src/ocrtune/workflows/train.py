@@ -14,7 +14,7 @@ import torch
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.load import Loaded, dump_yaml, load_config
-from ocrtune.config.schema import TrainConfig
+from ocrtune.config.schema import TrainConfig, TrainerConfig
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
 from ocrtune.data.lines import has_counted
@@ -138,6 +138,7 @@ def train(
         OcrtuneError: data, weights or configuration cannot be used, or the export differs from the network.
     """
     console = console or Console()
+    launcher = launcher or _local_launcher(config.trainer)
     recipe: Recipe[Any, Any] = RECIPES[config.task]
     train_pages, val_pages = run_pages(config)
     prepared = recipe.pages(train_pages, "train", folder, console.bar)
@@ -205,22 +206,28 @@ Launcher = Callable[[Job, Console], State]
 """Runs the processes of a job; returns how the first one ended."""
 
 
+def _local_launcher(config: TrainerConfig) -> Launcher | None:
+    """Starts processes on this machine; None where this one trains: alone, or as one of torchrun's.
+
+    Raises:
+        MissingExtraError: there are fewer GPUs than the configuration asks for.
+    """
+    if join().world_size > 1:
+        return None
+    count = process_count(config)
+    return None if count == 1 else lambda job, console: launched(partial(take_part, job), count, console)
+
+
 def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:
-    """Run the loop: here, as the first of the processes that torchrun started, or in processes of its own.
+    """Run the loop, in processes of its own or here: alone, or as the first of the processes that torchrun started.
 
     Raises:
         ProcessLost: one of them has died.
     """
-    processes = join()
     try:
-        if processes.world_size > 1:
-            processes.on_first(lambda: job)
-            return take_part(job, console, task)
         if launcher is not None:
             return launcher(job, console)
-        count = process_count(job.config.trainer)
-        if count > 1:
-            return launched(partial(take_part, job), count, console)
+        join().on_first(lambda: job)
         return take_part(job, console, task)
     except ProcessLost as error:
         raise ProcessLost(
