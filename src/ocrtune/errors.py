@@ -81,6 +81,10 @@ class GateError(OcrtuneError):
     exit_code = 1
 
 
+class ProcessLost(GateError):
+    """One of the processes of a run has ended before its time."""
+
+
 class Interrupted(OcrtuneError):
     """The user stopped the work; its state is saved."""
 

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Spread(Protocol):
+    """Shares a piece of work out over the processes of a run."""
+
+    def __call__(self, items: Sequence[A], work: Callable[[Sequence[A]], list[B]]) -> list[B]:
+        """What ``work`` gives for each item, in their order and on every process; each does a part of them.
+
+        Raises:
+            OcrtuneError: of the first process whose part went wrong.
+        """
+        ...
+
+
+def alone(items: Sequence[A], work: Callable[[Sequence[A]], list[B]]) -> list[B]:
+    """The `Spread` of a single process."""
+    return work(items)
 
 
 class Samples(Protocol):
@@ -92,6 +113,11 @@ class Task(Protocol):
         """Scalars, the sum under ``loss``."""
         ...
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        """Measure the network on the validation data through the runtime's pre-processing and decoding."""
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        """Measure the network on the validation data through the runtime's pre-processing and decoding.
+
+        Args:
+            network: the network, the same on every process.
+            spread: shares the data out; the figures do not depend on it.
+        """
         ...

@@ -11,6 +11,7 @@ import typer
 import ocrtune
 from ocrtune.cli import (
     adapt,
+    batch,
     bench,
     calibrate,
     config,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, adapt, train, evaluate, calibrate, export, predict, serve, doctor, bench):
+for module in (demo, adapt, train, evaluate, calibrate, export, predict, serve, batch, doctor, bench):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
 for group in (data, weights, config):
     app.add_typer(group.app, name=group.NAME)

@@ -203,7 +203,8 @@ class TrainerConfig(Section):
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 where the device has it")
     accumulate: int = Field(1, ge=1, description="batches whose gradients are summed before a step")
-    num_gpus: int = Field(1, ge=0, description="processes; 0 forces the CPU")
+    num_gpus: int = Field(1, ge=0, description="processes with a GPU each; 0 forces the CPU")
+    num_processes: int = Field(1, ge=1, description="processes where there is no GPU, or num_gpus is 0")
     ema: bool = Field(True, description="evaluate and keep a moving average of the weights")
     ema_decay: float = Field(0.99, ge=0, lt=1, description="of the moving average, per step")
     seed: int = Field(0, ge=0, description="of everything random")

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from ocrtune.detection.metric import bootstrap_hmean, overlaps, precision_recall_hmean
 from ocrtune.page import Page, Polygon, TextRegion
-from ocrtune.runtime.decode import DetectionThresholds, find_candidates, grow_candidates
+from ocrtune.runtime.decode import DetectionThresholds, ProbMap, find_candidates, grow_candidates
 from ocrtune.runtime.engines import Engine
 from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.task import Spread, alone
 
 Counts: TypeAlias = npt.NDArray[np.float64]
 """float64 [pages, 3]: matched, predictions, labels."""
@@ -70,6 +71,7 @@ def search_thresholds(
     thresholds: DetectionThresholds,
     grid: Grid,
     each: Callable[[], None] = lambda: None,
+    spread: Spread = alone,
 ) -> list[Setting]:
     """Figures of every combination; best hmean first.
 
@@ -80,23 +82,23 @@ def search_thresholds(
         thresholds: gives what is not searched (box type, score mode, dilation).
         grid: values to try.
         each: called after each page.
+        spread: shares the pages out over processes.
 
     Raises:
         ImageError: a page's image is missing or damaged.
     """
-    shape = (len(grid.bin_thresh), len(grid.unclip_ratio), len(grid.box_thresh), len(pages), 3)
-    counts = np.zeros(shape, np.float64)
-    for index, page in enumerate(pages):
-        image = page.load()
-        size = (image.shape[1], image.shape[0])
-        prob = engine(preprocess(image))[0, 0]
-        for b, bin_thresh in enumerate(grid.bin_thresh):
-            loose = thresholds.model_copy(update={"bin_thresh": bin_thresh, "box_thresh": min(grid.box_thresh)})
-            candidates = find_candidates(prob, loose)
-            for u, unclip in enumerate(grid.unclip_ratio):
-                grown = grow_candidates(candidates, loose.model_copy(update={"unclip_ratio": unclip}), size)
-                counts[b, u, :, index] = _counts_by_box_thresh(page, *grown, grid.box_thresh)
-        each()
+
+    def counted(share: Sequence[Page]) -> list[Counts]:
+        rows = []
+        for page in share:
+            image = page.load()
+            size = (image.shape[1], image.shape[0])
+            rows.append(_page_counts(page, engine(preprocess(image))[0, 0], size, thresholds, grid))
+            each()
+        return rows
+
+    shape = (len(grid.bin_thresh), len(grid.unclip_ratio), len(grid.box_thresh))
+    counts = np.reshape(spread(pages, counted), (len(pages), *shape, 3))
     settings = [
         Setting(
             preprocess,
@@ -107,11 +109,25 @@ def search_thresholds(
                     "box_thresh": grid.box_thresh[t],
                 }
             ),
-            counts[b, u, t],
+            counts[:, b, u, t],
         )
-        for b, u, t in np.ndindex(shape[:3])
+        for b, u, t in np.ndindex(shape)
     ]
     return sorted(settings, key=lambda setting: -setting.hmean)
+
+
+def _page_counts(
+    page: Page, prob: ProbMap, size: tuple[int, int], thresholds: DetectionThresholds, grid: Grid
+) -> Counts:
+    """A page's counts in every setting, float64 [bin_thresh, unclip_ratio, box_thresh, 3]."""
+    rows = []
+    for bin_thresh in grid.bin_thresh:
+        loose = thresholds.model_copy(update={"bin_thresh": bin_thresh, "box_thresh": min(grid.box_thresh)})
+        candidates = find_candidates(prob, loose)
+        for unclip in grid.unclip_ratio:
+            grown = grow_candidates(candidates, loose.model_copy(update={"unclip_ratio": unclip}), size)
+            rows.append(_counts_by_box_thresh(page, *grown, grid.box_thresh))
+    return np.reshape(rows, (len(grid.bin_thresh), len(grid.unclip_ratio), len(grid.box_thresh), 3))
 
 
 def _counts_by_box_thresh(

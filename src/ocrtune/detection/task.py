@@ -27,7 +27,7 @@ from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.preprocess import DetectionPreprocess
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.weights.network import Network, load_network
 
 DEFAULT_PAGE_SIZE = 1280
@@ -178,8 +178,8 @@ class DetectionTask:
 
         return measure
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        best = self.fit_thresholds(network)
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        best = self.fit_thresholds(network, spread)
         precision, recall, hmean = best.precision_recall_hmean
         return Evaluation(
             monitor=hmean,
@@ -187,10 +187,10 @@ class DetectionTask:
             details={"thresholds": best.thresholds.model_dump(mode="json")},
         )
 
-    def fit_thresholds(self, network: nn.Module) -> Setting:
+    def fit_thresholds(self, network: nn.Module, spread: Spread = alone) -> Setting:
         """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
         engine = TorchEngine(network)
-        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID)[0]
+        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID, spread=spread)[0]
 
     def _loss_of(self, output: DBOutput, batch: Batch) -> Mapping[str, Tensor]:
         targets = batch.float_targets()

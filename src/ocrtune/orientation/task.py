@@ -24,7 +24,7 @@ from ocrtune.orientation.samples import Batch, OrientationSamples, Sample, augme
 from ocrtune.page import Page
 from ocrtune.runtime.load import orientation_settings
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
@@ -139,18 +139,18 @@ class OrientationTask:
     def _loss_of(self, logits: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         return {"loss": F.cross_entropy(logits.float(), batch.directions.to(logits.device))}
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        result = self.measured(network)
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        result = self.measured(network, spread)
         return Evaluation(
             monitor=result.accuracy,
             figures={"accuracy": result.accuracy},
             details={"thresholds": {"turn_thresh": result.threshold}, "collapsed": result.collapsed},
         )
 
-    def measured(self, network: nn.Module) -> OrientationResult:
+    def measured(self, network: nn.Module, spread: Spread = alone) -> OrientationResult:
         """A network on the validation lines, with the threshold fitted to them."""
         classifier = LineOrientation(TorchEngine(network), self.preprocess, OrientationThresholds())
-        found = evaluate_orientation(classifier, self._val)
+        found = evaluate_orientation(classifier, self._val, spread=spread)
         return OrientationResult(found.probabilities, found.turned, fit_threshold(found.probabilities, found.turned))
 
 

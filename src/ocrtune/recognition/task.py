@@ -27,7 +27,7 @@ from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample,
 from ocrtune.runtime.load import recognition_settings
 from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
@@ -238,8 +238,8 @@ class RecognitionTask:
         guide = guide_loss(merged, answers, tokens.pad, self._guide.SMOOTHING)
         return {"loss": ctc + guide, "ctc": ctc, "guide": guide}, guided.ctc
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
-        score = score_lines(self.read(network), self.policy)
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
+        score = score_lines(self.read(network, spread), self.policy)
         return Evaluation(
             monitor=score.accuracy,
             figures={"accuracy": score.accuracy, "1-ned": score.one_minus_ned, "cer": score.cer},
@@ -247,13 +247,13 @@ class RecognitionTask:
             merit=-score.cer,  # on some hundred lines, characters tell states apart that whole lines do not
         )
 
-    def read(self, network: nn.Module) -> list[LineResult]:
+    def read(self, network: nn.Module, spread: Spread = alone) -> list[LineResult]:
         """The validation lines as a network reads them, through the runtime's own code."""
-        return self._read(network, self._val)
+        return self._read(network, self._val, spread)
 
-    def _read(self, network: nn.Module, pages: Sequence[Page]) -> list[LineResult]:
+    def _read(self, network: nn.Module, pages: Sequence[Page], spread: Spread = alone) -> list[LineResult]:
         recognizer = TextRecognizer(TorchTextEngine(network), self.preprocess, self.charset, self.thresholds)
-        return evaluate_recognizer(recognizer, pages)
+        return evaluate_recognizer(recognizer, pages, spread=spread)
 
     def _tell_unknown(self, progress: Callable[[str], None]) -> None:
         unknown, policy = self.plan.unknown, self.plan.policy

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.page import Page
-from ocrtune.task import Evaluation, Samples, Task
+from ocrtune.task import Evaluation, Samples, Spread, Task, alone
 from ocrtune.training.checkpoint import plain_tensors, save_atomically
 from ocrtune.training.precision import resolve_precision
 from ocrtune.training.replay import ReplaySamples
@@ -130,12 +130,12 @@ class GuardedTask:
             extra["l2_sp"] = self._spec.l2_sp * relative_distance(network, self._start)
         return {**plain, **extra, "loss": sum(extra.values(), start=plain["loss"])}
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
         """The task's evaluation, with the anchor's figure among figures and details.
 
         A state that has lost too much counts less than any other where such a run is to end.
         """
-        result = self._task.evaluate(network)
+        result = self._task.evaluate(network, spread)
         watch = self._watch
         if watch is None:
             return result

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ocrtune.config.schema import TrainConfig
@@ -25,8 +24,8 @@ from ocrtune.training.checkpoint import FORMAT_VERSION, load_checkpoint, plain_t
 from ocrtune.training.freeze import BackboneFreeze
 from ocrtune.training.loading import batches
 from ocrtune.training.optim import automatic_lr, build_optimizer, set_lr
-from ocrtune.training.precision import resolve_precision
-from ocrtune.training.runlog import RunLog
+from ocrtune.training.processes import build_fabric, join, lost_processes_named
+from ocrtune.training.runlog import RunLog, SilentLog
 from ocrtune.training.schedule import lr_factor
 
 LAST, BEST, FINAL = "last.ckpt", "best_model.pth", "final_model.pth"
@@ -133,16 +132,12 @@ class Trainer:
                 where="early_stopping.monitor",
                 expected=f"auto or {task.monitor}",
             )
-        accelerator = "cpu" if config.trainer.num_gpus == 0 or not torch.cuda.is_available() else "cuda"
-        device = torch.device(accelerator)
-        devices = max(1, config.trainer.num_gpus) if accelerator == "cuda" else 1
-        self._fabric = Fabric(
-            accelerator=accelerator, devices=devices, precision=resolve_precision(config.trainer.precision, device)
-        )
+        self._processes = join()
+        self._fabric = build_fabric(config.trainer, self._processes)
         torch.manual_seed(config.trainer.seed)
         self.plan = make_plan(config, len(task.samples), self._fabric.world_size)
         network = task.network()
-        scales = task.lr_scales(network)
+        scales = self._processes.on_first(lambda: task.lr_scales(network))  # one truth, whatever the machines compute
         lr = config.optimizer.lr
         automatic = task.lr_factor * automatic_lr(self.plan.effective_batch, scales is not None)
         self.lr = automatic if lr == "auto" else lr
@@ -158,6 +153,8 @@ class Trainer:
         if self._average is not None:
             self._average.model.to(self._fabric.device)
         self.state = State()
+        if not self._processes.first:  # each process draws its own dropout
+            torch.manual_seed(config.trainer.seed + self._processes.rank)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -177,16 +174,17 @@ class Trainer:
         """
         if resume:
             self._load()
-        with RunLog(self.folder, self.state.step, self._echo) as log, _stop_requests() as stop:
+        with self._log() as log, _stop_requests() as stop, lost_processes_named():
             plan = self.plan
             log.line(
                 f"{'resuming at step ' + str(self.state.step) if resume else 'training'}: {plan.total_steps} steps of "
-                f"{plan.effective_batch} of {len(self.task.samples)} samples, precision "
+                f"{plan.effective_batch} of {len(self.task.samples)} samples"
+                f"{f' in {plan.world_size} processes' if plan.world_size > 1 else ''}, precision "
                 f"{self._fabric._precision.precision}, learning rate {self.lr:.3g}"
             )
             if not self.state.stopped_early:
                 self._steps(log, stop)
-            save_atomically(plain_tensors(self._raw.state_dict()), self.folder / FINAL)
+            self._write(plain_tensors(self._raw.state_dict()), FINAL)
             log.line(
                 f"done after {self.state.step} steps"
                 + (
@@ -197,7 +195,7 @@ class Trainer:
             )
         return self.state
 
-    def _steps(self, log: RunLog, stop: Callable[[], bool]) -> None:
+    def _steps(self, log: RunLog | SilentLog, stop: Callable[[], bool]) -> None:
         plan, state = self.plan, self.state
         stream = batches(
             self.task,
@@ -206,15 +204,15 @@ class Trainer:
             batch_size=plan.micro_batch,
             seed=self.config.trainer.seed,
             num_workers=self.config.data.num_workers,
-            rank=self._fabric.global_rank,
-            world_size=self._fabric.world_size,
+            rank=self._processes.rank,
+            world_size=self._processes.world_size,
         )
         smooth: float | None = None
         clock = _Clock(plan.total_steps - state.step)
         saved = time.monotonic()
         while state.step < plan.total_steps:
             lr = set_lr(self._optimizer, self._factor(state.step))
-            parts = self._step(list(itertools.islice(stream, plan.accumulate)))
+            parts = self._step(self._processes.together(lambda: list(itertools.islice(stream, plan.accumulate))))
             state.step += 1
             smooth = parts["loss"] if smooth is None else 0.95 * smooth + 0.05 * parts["loss"]
             epoch = state.step / plan.steps_per_epoch
@@ -229,13 +227,15 @@ class Trainer:
                 state.stopped_early = True
                 log.line(f"no better {self.task.monitor} in {patience} evaluations: stopping early")
             last = state.step == plan.total_steps or state.stopped_early
-            if last or stop() or time.monotonic() - saved > 60 * self.config.trainer.checkpoint_minutes:
+            overdue = time.monotonic() - saved > 60 * self.config.trainer.checkpoint_minutes
+            stopping, overdue = self._processes.agree(stop(), overdue)
+            if last or stopping or overdue:
                 self._save()
                 saved = time.monotonic()
                 clock.pause()
             if state.stopped_early:
                 return
-            if stop() and not last:
+            if stopping and not last:
                 log.line(f"interrupted after step {state.step}; the state is saved")
                 raise Interrupted("interrupted; the state is saved", where=self.folder, hint=self._resume_command)
 
@@ -250,11 +250,13 @@ class Trainer:
                 self._fabric.backward(parts["loss"] / len(micro_batches))
             for name, value in parts.items():
                 totals[name] = totals.get(name, 0.0) + float(value.detach()) / len(micro_batches)
+        totals = self._processes.mean(totals)
         self._check_finite(totals)
         if self.config.optimizer.clip_norm is not None:
             self._fabric.clip_gradients(self._network, self._optimizer, max_norm=self.config.optimizer.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+        self._processes.average_statistics(self._raw)
         if self._average is not None:
             self._average.update(self._raw)
         return totals
@@ -271,16 +273,16 @@ class Trainer:
                 hint=f"lower the learning rate (optimizer.lr={self.lr / 3:.2g}) or set trainer.precision=fp32",
             )
 
-    def _evaluate(self, log: RunLog, epoch: float, loss: float, left: float | None) -> None:
+    def _evaluate(self, log: RunLog | SilentLog, epoch: float, loss: float, left: float | None) -> None:
         state = self.state
-        result: Evaluation = self.task.evaluate(self.evaluated)
+        result: Evaluation = self.task.evaluate(self.evaluated, self._processes.spread)
         log.figures(state.step, epoch, "val", result.figures)
         merit = result.monitor if result.merit is None else result.merit
         better = state.best_merit is None or merit > state.best_merit
         if better:
             state.best_merit, state.best, state.best_step, state.evals_since_best = merit, result.monitor, state.step, 0
             state.best_details = dict(result.details)
-            save_atomically(plain_tensors(self.evaluated.state_dict()), self.folder / BEST)
+            self._write(plain_tensors(self.evaluated.state_dict()), BEST)
         else:
             state.evals_since_best += 1
         figures = "  ".join(f"{name} {value:.4f}" for name, value in result.figures.items())
@@ -292,28 +294,44 @@ class Trainer:
             log.line(result.warning)
         state.stopped_early = state.stopped_early or result.enough
 
+    def _log(self) -> RunLog | SilentLog:
+        first = self._processes.first
+        return RunLog(self.folder, self.state.step, self._echo) if first else SilentLog()
+
+    def _write(self, content: Any, name: str) -> None:
+        """A file of the run; its processes hold the same, so that the first one writes it."""
+        self._processes.on_first(lambda: save_atomically(content, self.folder / name))
+
     def _save(self) -> None:
-        save_atomically(
+        rng, *other_rngs = self._processes.gather(torch.get_rng_state())
+        self._write(
             {
                 "format_version": FORMAT_VERSION,
                 "state": vars(self.state),
                 "network": self._raw.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "average": None if self._average is None else self._average.state_dict(),
-                "torch_rng": torch.get_rng_state(),
+                "torch_rng": rng,
+                "other_rngs": other_rngs,
             },
-            self.folder / LAST,
+            LAST,
         )
 
     def _load(self) -> None:
-        content = load_checkpoint(self.folder / LAST)
+        content = self._processes.on_first(lambda: load_checkpoint(self.folder / LAST))
+        rngs: list[Tensor] = [content["torch_rng"], *content.get("other_rngs", [])]
+        if len(rngs) != self._processes.world_size:
+            raise ConfigError(
+                f"the run was trained by {len(rngs)} processes, and now there are {self._processes.world_size}",
+                where=self.folder,
+                hint=f"torchrun --nproc-per-node {len(rngs)} -m ocrtune train --resume {self.folder}",
+            )
         self.state = State(**content["state"])
         self._raw.load_state_dict(content["network"])
         self._optimizer.load_state_dict(content["optimizer"])
         if self._average is not None and content["average"] is not None:
             self._average.load_state_dict(content["average"])
-        rng: Tensor = content["torch_rng"]
-        torch.set_rng_state(rng)
+        torch.set_rng_state(rngs[self._processes.rank])
 
 
 class _Clock:

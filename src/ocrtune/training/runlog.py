@@ -63,6 +63,24 @@ class RunLog:
         self.close()
 
 
+class SilentLog:
+    """Stands for the log where another process of the run keeps it."""
+
+    def line(self, text: str) -> None:
+        pass
+
+    def figures(self, step: int, epoch: float, kind: str, figures: Mapping[str, float]) -> None:
+        pass
+
+    def __enter__(self) -> SilentLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
 def read_metrics(path: Path) -> list[dict[str, str]]:
     """Rows of a ``metrics.csv``; a last line that was cut off by a crash is left out."""
     with path.open(encoding="utf-8", newline="") as file:

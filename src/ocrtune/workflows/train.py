@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,23 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.load import Loaded, dump_yaml, load_config
-from ocrtune.config.schema import TrainConfig
+from ocrtune.config.schema import TrainConfig, TrainerConfig
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
 from ocrtune.data.lines import has_counted
 from ocrtune.data.split import split_pages
-from ocrtune.errors import BundleError, DataError
+from ocrtune.errors import BundleError, DataError, ProcessLost
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
+from ocrtune.task import Task
 from ocrtune.training.loop import BEST, LAST, State, Trainer
+from ocrtune.training.processes import join, process_count
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.forgetting import Retention, export_retained, guarded
+from ocrtune.workflows.launch import launched
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.recipes.base import Recipe, Result
 
@@ -121,6 +125,7 @@ def train(
     resume: bool = False,
     console: Console | None = None,
     resume_command: str | None = None,
+    launcher: Launcher | None = None,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -130,12 +135,14 @@ def train(
         resume: go on from the folder's last checkpoint; starts afresh where the run died before the first one.
         console: where to report to.
         resume_command: told to the user when the run is interrupted.
+        launcher: runs the processes of the training; None: on this machine, as many as the configuration says.
 
     Raises:
         Interrupted: the run was stopped; its state is saved.
         OcrtuneError: data, weights or configuration cannot be used, or the export differs from the network.
     """
     console = console or Console()
+    launcher = launcher or _local_launcher(config.trainer)
     recipe: Recipe[Any, Any] = RECIPES[config.task]
     train_pages, val_pages = run_pages(config)
     prepared = recipe.pages(train_pages, "train", folder, console.bar)
@@ -144,10 +151,9 @@ def train(
     resolved = task.config
     (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
     base = measured_start(recipe, task, folder, console).figure
-    resume = resume and (folder / LAST).is_file()
-    guard = guarded(recipe, task, resolved, folder, resume, console)
-    trainer = Trainer(guard.task if guard else task, resolved, folder, console.say, console.watch, resume_command)
-    state = trainer.run(resume=resume)
+    job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command)
+    guard = guarded(recipe, task, resolved, folder, job.resume, console)
+    state = _trained(job, guard.task if guard else task, console, launcher)
     model = task.network()
     model.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True))
     provenance = {
@@ -187,6 +193,95 @@ def train(
     )
     _write_report(recipe, outcome, resolved, val)
     return outcome
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training whose run folder is prepared: what each of its processes has to know.
+
+    Attributes:
+        config: with every ``auto`` that concerns the task resolved.
+        folder: the run folder; every process sees it, and the data, at the same path.
+        resume: go on from its last checkpoint.
+        resume_command: told to the user when the run is interrupted.
+    """
+
+    config: TrainConfig
+    folder: Path
+    resume: bool
+    resume_command: str | None
+
+
+Launcher = Callable[[Job, Console], State]
+"""Runs the processes of a job; returns how the first one ended."""
+
+
+def _local_launcher(config: TrainerConfig) -> Launcher | None:
+    """Starts processes on this machine; None where this one trains: alone, or as one of torchrun's.
+
+    Raises:
+        MissingExtraError: there are fewer GPUs than the configuration asks for.
+    """
+    if join().world_size > 1:
+        return None
+    count = process_count(config)
+    return None if count == 1 else lambda job, console: launched(partial(take_part, job), count, console)
+
+
+def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:
+    """Run the loop, in processes of its own or here: alone, or as the first of the processes that torchrun started.
+
+    Raises:
+        ProcessLost: one of them has died.
+    """
+    try:
+        if launcher is not None:
+            return launcher(job, console)
+        join().on_first(lambda: job)
+        return take_part(job, console, task)
+    except ProcessLost as error:
+        raise ProcessLost(
+            error.what,
+            where=job.folder,
+            hint=f"a machine that runs out of memory kills processes; from the last checkpoint: {job.resume_command}",
+        ) from error
+
+
+def follow() -> None:
+    """Take part in a run as one of torchrun's other processes: wait until the first one has prepared it, then train.
+
+    Raises:
+        OcrtuneError: the run failed, here or elsewhere; the first process tells it too, but for `ProcessLost`.
+    """
+    take_part(join().on_first(lambda: None), Console())  # type: ignore[arg-type]
+
+
+def take_part(job: Job, console: Console, task: Task | None = None) -> State:
+    """What each process of a job does.
+
+    Args:
+        job: the same for all.
+        console: where the first one reports to.
+        task: what is trained, where this process has it already.
+
+    Raises:
+        OcrtuneError: the job failed in one of its processes; the same error in all.
+    """
+
+    def prepared() -> Task:
+        recipe: Recipe[Any, Any] = RECIPES[job.config.task]
+        train, val = (
+            recipe.pages(pages, name, job.folder, Console().bar)
+            for pages, name in zip(run_pages(job.config), ("train", "val"), strict=True)
+        )
+        task = recipe.task(job.config, train, val, Console().say)
+        # the first process has measured the start already, and kept it
+        guard = guarded(recipe, task, job.config, job.folder, True, Console())
+        return guard.task if guard else task
+
+    known = task
+    ready = join().together(prepared if known is None else lambda: known)
+    return Trainer(ready, job.config, job.folder, console.say, console.watch, job.resume_command).run(job.resume)
 
 
 def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
