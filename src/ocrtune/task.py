@@ -28,8 +28,12 @@ class Samples(Protocol):
         """One sample; equal arguments give equal samples.
 
         Raises:
-            OcrtuneError: the sample's image or labels cannot be used.
+            OcrtuneError: the sample's image or labels cannot be used; an ImageError is a matter of this sample alone.
         """
+        ...
+
+    def name(self, index: int) -> str:
+        """What a sample is called where something is wrong with it."""
         ...
 
 

@@ -22,7 +22,8 @@ from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
-from ocrtune.training.loop import BEST, LAST, Trainer
+from ocrtune.training.loggers import require_loggers
+from ocrtune.training.loop import BEST, LAST, State, Trainer
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
@@ -116,6 +117,7 @@ def train(
     resume: bool = False,
     console: Console | None = None,
     resume_command: str | None = None,
+    deadline: float | None = None,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -125,21 +127,23 @@ def train(
         resume: go on from the folder's last checkpoint; starts afresh where the run died before the first one.
         console: where to report to.
         resume_command: told to the user when the run is interrupted.
+        deadline: when training should be done, on the monotonic clock; None: whenever it is.
 
     Raises:
         Interrupted: the run was stopped; its state is saved.
         OcrtuneError: data, weights or configuration cannot be used, or the export differs from the network.
     """
     console = console or Console()
+    require_loggers(config.trainer.loggers)
     recipe: Recipe[Any, Any] = RECIPES[config.task]
     train_pages, val_pages = run_pages(config)
     prepared = recipe.pages(train_pages, "train", folder, console.bar)
     val = recipe.pages(val_pages, "val", folder, console.bar)
     task = recipe.task(config, prepared, val, console.say)
     resolved = task.config
-    (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
+    write_whole(folder / CONFIG, dump_yaml(resolved))
     base = measured_start(recipe, task, folder, console).figure
-    trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command)
+    trainer = Trainer(task, resolved, folder, console.say, console.watch, resume_command, deadline)
     state = trainer.run(resume=resume and (folder / LAST).is_file())
     model = task.network()
     model.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True))
@@ -162,7 +166,7 @@ def train(
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
-    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state.stopped_early)]
+    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state.stopped_early), *fault_notes(state)]
     outcome = TrainResult(
         folder,
         bundle,
@@ -219,6 +223,28 @@ def _notes(monitor: str, base: float | None, result: Result, stopped_early: bool
         )
     if stopped_early:
         notes.append("The run stopped early: the validation figure had stopped improving.")
+    return notes
+
+
+def fault_notes(state: State) -> list[str]:
+    """What went wrong in a training and was lived with, one sentence each."""
+    notes = []
+    if state.cut is not None:
+        notes.append(
+            f"Steps took longer than planned: training ended after {state.cut[1]}, its learning rate fell early. A larger "
+            "budget, or nothing else running beside it, would give it all its steps."
+        )
+    if state.damaged:
+        shown = ", ".join(state.damaged[:5]) + (" …" if len(state.damaged) > 5 else "")
+        notes.append(f"{len(state.damaged)} training images are damaged and were replaced by others: {shown}.")
+    if state.skipped:
+        went_back = f", after {state.rollbacks} of them the weights went back" if state.rollbacks else ""
+        notes.append(f"{state.skipped} steps came to nothing: their numbers were not finite{went_back}; see log.txt.")
+    if state.pieces > 1:
+        notes.append(
+            f"Memory was too small: batches were cut into {state.pieces} pieces; the batch that a step learns "
+            "from stayed the same."
+        )
     return notes
 
 
