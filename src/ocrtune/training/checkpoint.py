@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ def save_atomically(content: Any, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # torch turns what the file raises into its own
         partial.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free
         raise DataError(
-            f"the file cannot be written: {error.strerror}", where=path, hint="free some space, then resume the run"
+            f"the file cannot be written ({free / 1e6:.0f} MB are free on its disk): {str(error).splitlines()[0]}",
+            where=path,
+            hint="free some space, then resume the run: what was there before is still whole",
         ) from error
 
 
