@@ -7,22 +7,30 @@ import os
 import resource
 import signal
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from ocrtune.config.schema import AugmentConfig, TargetSpec
+from ocrtune.data.formats import read_dataset
+from ocrtune.data.store_writer import build_store
+from ocrtune.detection.samples import DetectionSamples, augmentation
 from ocrtune.errors import DataError, GateError, ImageError, Interrupted
 from ocrtune.nn.engine import TorchEngine
-from ocrtune.task import Evaluation
+from ocrtune.page import Page
+from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.task import Evaluation, first_usable
 from ocrtune.training import loading
 from ocrtune.training.checkpoint import load_checkpoint
 from ocrtune.training.loading import loaded_batches
 from ocrtune.training.loop import FINAL, LAST, Progress, Trainer
 from ocrtune.training.runlog import RunLog, read_metrics
+from support.pages import sample_pages
 from support.tiny import Line, Mortal, Points, config, train
 
 
@@ -269,6 +277,45 @@ def test_too_many_damaged_images_end_the_run(
     with pytest.raises(error, match=says) as caught:
         train(tmp_path, Line(samples), data={"max_damaged": share})
     assert ".png" in str(caught.value)
+
+
+class Views(Line):
+    """Views of pages, of which only the images matter here."""
+
+    def __init__(self, pages: list[Page]) -> None:
+        super().__init__()
+        look = augmentation(AugmentConfig(copy_paste=1.0), DetectionPreprocess(), 64)
+        self._views = DetectionSamples(pages, look, TargetSpec(shrink_ratio=0.4), False, seed=0)
+
+    @property
+    def samples(self) -> DetectionSamples:  # type: ignore[override]
+        return self._views
+
+    def collate(self, samples: Sequence[Any]) -> Tensor:
+        return torch.from_numpy(np.stack([sample.image for sample in samples]))
+
+
+@pytest.mark.parametrize("kind", ["files", "store"])
+def test_damaged_files_and_store_entries_are_replaced(kind: str, tmp_path: Path) -> None:
+    pages = sample_pages(tmp_path / "files", 4)
+    damaged = pages[2].path
+    if kind == "files":
+        name = str(damaged)
+        damaged.write_bytes(damaged.read_bytes()[:40])
+    else:
+        build_store(pages, tmp_path / "store")
+        file = tmp_path / "store" / "data.mdb"
+        content, middle = file.read_bytes(), damaged.read_bytes()[5000:5032]
+        assert content.count(middle) == 1
+        file.write_bytes(content.replace(middle, bytes(32)))
+        pages = read_dataset(f"lmdb:{tmp_path / 'store'}")
+        name = f"{tmp_path / 'store'}:3"
+    loaded = list(loaded_batches(Views(pages), first_batch=0, count=4, batch_size=1, seed=0, num_workers=0))
+    assert [error.where for batch in loaded for error in batch.damaged] == [name]
+    order = [batch.indices[0] for batch in loaded]
+    assert sorted({*order, 2}) == [0, 1, 2, 3]
+    assert len(set(order)) == 3, "a neighbour stands in"
+    assert len(first_usable(lambda index: pages[index].load(), range(4), 4)) == 3
 
 
 class Disk:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -201,3 +203,12 @@ def _loader(task: Task, positions: _Positions, seed: int, num_workers: int) -> D
 def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that trains has gone, by kill -9 too; torch watches the forkserver instead."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
