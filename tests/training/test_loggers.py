@@ -61,9 +61,12 @@ def test_a_resumed_run_goes_on_in_the_same_mlflow_run(offline: Path) -> None:
 
 
 def test_weights_and_biases_gets_every_figure(offline: Path) -> None:
+    import wandb
+
     folder = offline / "exp_2"
     folder.mkdir()
     Trainer(Line(), config(schedule={"steps": 3}, trainer={"loggers": ["wandb"]}), folder).run()
+    wandb.teardown()  # what it does at the end of the process: it writes the last of its buffers
     (record,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     content = record.read_bytes()
     for name in (b"train/loss", b"train/lr", b"val/hmean", b"exp_2", b"optimizer.weight_decay"):

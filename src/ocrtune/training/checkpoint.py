@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ocrtune.errors import BundleError, DataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_atomically(content: Any, path: Path) -> None:
@@ -56,6 +56,26 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
         raise BundleError("the checkpoint is from another version of ocrtune", where=path)
     return content
+
+
+def require_unchanged(before: Mapping[str, int], now: Mapping[str, int], folder: Path) -> None:
+    """Make sure that a run can go on exactly.
+
+    Args:
+        before: what its course follows from, by name, when it was saved.
+        now: the same as it is.
+        folder: of the run.
+
+    Raises:
+        DataError: something has changed.
+    """
+    changed = [f"{name}: {value} before, {now[name]} now" for name, value in before.items() if now[name] != value]
+    if changed:
+        raise DataError(
+            f"the run cannot go on where it was, because its data or settings have changed ({', '.join(changed)})",
+            where=folder,
+            hint=f"bring them back, or start a new run from what this one has learnt: model.pretrained={folder}",
+        )
 
 
 def plain_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

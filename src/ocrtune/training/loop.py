@@ -19,12 +19,19 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from ocrtune.config.schema import TrainConfig
-from ocrtune.errors import ConfigError, DataError, GateError, Interrupted
+from ocrtune.errors import ConfigError, Interrupted
 from ocrtune.nn.memory import out_of_memory, release_memory
-from ocrtune.task import Evaluation, Task
+from ocrtune.task import Task
 from ocrtune.training.averaging import MovingAverage
-from ocrtune.training.checkpoint import FORMAT_VERSION, load_checkpoint, plain_tensors, save_atomically
+from ocrtune.training.checkpoint import (
+    FORMAT_VERSION,
+    load_checkpoint,
+    plain_tensors,
+    require_unchanged,
+    save_atomically,
+)
 from ocrtune.training.damage import DamagedImages
+from ocrtune.training.evaluation import evaluate_within_memory
 from ocrtune.training.finite import broken_weights, finite_gradients, finite_loss, trace
 from ocrtune.training.freeze import BackboneFreeze
 from ocrtune.training.loading import Loaded, loaded_batches
@@ -391,7 +398,7 @@ class Trainer:
     def _evaluate(self, log: RunLog, epoch: float, loss: float, left: float | None) -> None:
         state = self.state
         started = time.monotonic()
-        result = self._evaluation(log)
+        result = evaluate_within_memory(self.task, self.evaluated, log.line)
         state.evaluation_seconds = time.monotonic() - started
         log.figures(state.step, epoch, "val", result.figures)
         merit = result.monitor if result.merit is None else result.merit
@@ -410,27 +417,6 @@ class Trainer:
         log.line(
             f"step {state.step}/{self.total_steps}  loss {loss:.4f}  {figures}{'  best' if better else ''}{time_left}"
         )
-
-    def _evaluation(self, log: RunLog) -> Evaluation:
-        """Measure the network; where the device is too small for it, on the CPU.
-
-        Raises:
-            GateError: the CPU's memory is too small as well.
-        """
-        try:
-            return self.task.evaluate(self.evaluated)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-        release_memory()
-        if self._fabric.device.type == "cpu":
-            raise GateError(
-                "memory is too small for evaluating the network",
-                where=self.config.data.val or "the part held out of the training data",
-                hint="make validation pages smaller (input.page_size), or free some memory; then resume the run",
-            )
-        log.line("out of memory while evaluating: the CPU does it")
-        return self.task.evaluate(copy.deepcopy(self.evaluated).cpu())
 
     def _tensors(self) -> dict[str, Any]:
         return {
@@ -468,16 +454,7 @@ class Trainer:
 
     def _load(self) -> None:
         content = load_checkpoint(self.folder / LAST)
-        changed = [name for name, value in self._planned().items() if content["planned"][name] != value]
-        if changed:
-            told = ", ".join(
-                f"{name}: {content['planned'][name]} before, {self._planned()[name]} now" for name in changed
-            )
-            raise DataError(
-                f"the run cannot go on where it was, because its data or settings have changed ({told})",
-                where=self.folder,
-                hint="bring them back, or start a new run from this one with model.pretrained=" + str(self.folder),
-            )
+        require_unchanged(content["planned"], self._planned(), self.folder)
         self.state = State(**content["state"])
         self._restore(content)
         self._good = content["good"]
