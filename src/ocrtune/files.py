@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -30,6 +31,11 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error says that there is no space left, on the disk or in one's share of it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def with_name_of_its_own(path: Path) -> Path:

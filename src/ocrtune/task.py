@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from ocrtune.errors import ImageError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,9 +51,36 @@ class Samples(Protocol):
         """One sample; equal arguments give equal samples.
 
         Raises:
-            OcrtuneError: the sample's image or labels cannot be used.
+            OcrtuneError: the sample's image or labels cannot be used; an ImageError is a matter of this sample alone.
         """
         ...
+
+    def name(self, index: int) -> str:
+        """What a sample is called where something is wrong with it."""
+        ...
+
+
+_T = TypeVar("_T")
+
+
+def first_usable(make: Callable[[int], _T], indices: Iterable[int], count: int) -> list[_T]:
+    """What is made of the first so many samples whose images are whole; fewer where there are no more.
+
+    Raises:
+        ImageError: no image is.
+    """
+    made: list[_T] = []
+    fault: ImageError | None = None
+    for index in indices:
+        if len(made) == count:
+            break
+        try:
+            made.append(make(index))
+        except ImageError as error:
+            fault = error
+    if not made and fault is not None:
+        raise fault
+    return made
 
 
 @dataclass(frozen=True)

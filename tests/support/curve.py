@@ -33,6 +33,9 @@ class Points:
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         return rng.permutation(len(self))
 
+    def name(self, index: int) -> str:
+        return f"point {index}"
+
     def sample(self, epoch: int, index: int) -> tuple[float, float, float]:
         x = float(np.random.default_rng([epoch, index]).uniform(-2, 2))
         return x, float(np.sin(x)), float(100 * epoch + index)

@@ -18,7 +18,7 @@ from ocrtune.config.load import build_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import ConfigError, Interrupted
 from ocrtune.page import Page
-from ocrtune.task import Evaluation
+from ocrtune.task import Evaluation, Spread, alone
 from ocrtune.training.forgetting import GuardedTask, Watch, relative_distance, start_network
 from ocrtune.training.loop import BEST, FINAL, Trainer
 from ocrtune.training.runlog import read_metrics
@@ -35,6 +35,9 @@ class Points:
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         return rng.permutation(len(self))
+
+    def name(self, index: int) -> str:
+        return f"point {index}"
 
     def sample(self, epoch: int, index: int) -> tuple[float, float]:
         x = float(np.random.default_rng([epoch, index]).uniform(0.5, 1))
@@ -79,7 +82,7 @@ class Slope:
     def measure_on(self, pages: Sequence[Page]) -> Callable[[nn.Module, Mapping[str, Any]], float]:
         return lambda network, details: 1 - abs(slope_of(network) - 1) / 10
 
-    def evaluate(self, network: nn.Module) -> Evaluation:
+    def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
         figure = 1 - abs(slope_of(network) - 3) / 10
         return Evaluation(figure, {"hmean": figure}, {})
 

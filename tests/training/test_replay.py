@@ -13,7 +13,7 @@ from ocrtune.training.replay import ReplaySamples
 class Named:
     """Samples that say whose they are, in which epoch and at which index."""
 
-    name: str
+    whose: str
     count: int
 
     def __len__(self) -> int:
@@ -22,8 +22,11 @@ class Named:
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         return rng.permutation(self.count)
 
+    def name(self, index: int) -> str:
+        return f"{self.whose} {index}"
+
     def sample(self, epoch: int, index: int) -> tuple[str, int, int]:
-        return self.name, epoch, index
+        return self.whose, epoch, index
 
 
 def epoch_of(samples: ReplaySamples, epoch: int) -> list[tuple[str, int, int]]:

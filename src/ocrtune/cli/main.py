@@ -25,7 +25,8 @@ from ocrtune.cli import (
     train,
     weights,
 )
-from ocrtune.errors import OcrtuneError
+from ocrtune.errors import DataError, OcrtuneError
+from ocrtune.files import disk_is_full
 
 app = typer.Typer(
     name="ocrtune",
@@ -73,6 +74,11 @@ def run() -> None:
     except Exception as error:
         if debug:
             raise
+        if disk_is_full(error):
+            from ocrtune.cli.console import fail, wants_json
+
+            full = DataError(f"no space is left: {error}", hint="free some, then give the same command again")
+            sys.exit(fail(full, wants_json()))
         print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
         print("  to do: run the same command with --debug and report what it prints", file=sys.stderr)
         sys.exit(1)

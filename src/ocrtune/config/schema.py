@@ -65,6 +65,9 @@ class DataConfig(Section):
         "auto", description="samples in one step of one process; auto: 8 page views, 32 lines, 64 for their direction"
     )
     num_workers: int = Field(1, ge=0, description="processes that prepare samples; never changes results")
+    max_damaged: float = Field(
+        0.05, ge=0, lt=1, description="share of the training samples whose images may turn out damaged; 0: none"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -210,6 +213,14 @@ class TrainerConfig(Section):
     seed: int = Field(0, ge=0, description="of everything random")
     evals: int | None = Field(None, ge=1, description="evaluations during the run; null: one an epoch, at most 10")
     checkpoint_minutes: float = Field(2.0, ge=0, description="how often the exact state is written in between")
+    nonfinite: Literal["raise", "skip", "rollback"] = Field(
+        "skip",
+        description="a loss or gradient that is infinite or NaN ends the run, leaves the step out, or takes the weights "
+        "back to the last evaluation",
+    )
+    loggers: list[Literal["mlflow", "wandb"]] = Field(
+        default_factory=list, description="where figures go beside metrics.csv and TensorBoard"
+    )
 
     @model_validator(mode="before")
     @classmethod

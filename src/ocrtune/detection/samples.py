@@ -19,6 +19,7 @@ from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNois
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.detection.loss import TargetBatch
 from ocrtune.detection.targets import Targets, make_targets
+from ocrtune.errors import ImageError
 from ocrtune.page import Image, Page, TextRegion, whole_image
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
@@ -169,7 +170,10 @@ class DetectionSamples:
             self._scraps[epoch] = {}
             for index in rng.permutation(len(self.pages))[:_DONORS].tolist():
                 page = self.pages[index]
-                image = page.load()
+                try:
+                    image = page.load()
+                except ImageError:
+                    continue  # it is counted where its own sample is made
                 scale = self.augment.look.base_scale(image.shape[1], image.shape[0])
                 self._scraps[epoch][index] = cut_scraps(image, page.regions, scale, rng)
         return self._scraps[epoch]
@@ -177,6 +181,9 @@ class DetectionSamples:
     @cached_property
     def _scraps(self) -> dict[int, dict[int, list[Scrap]]]:
         return {}
+
+    def name(self, index: int) -> str:
+        return self.pages[index].name
 
     def sample(self, epoch: int, index: int) -> Sample:
         """The same with targets."""

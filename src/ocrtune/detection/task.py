@@ -27,7 +27,7 @@ from ocrtune.page import Page
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.preprocess import DetectionPreprocess
-from ocrtune.task import Evaluation, Spread, alone
+from ocrtune.task import Evaluation, Spread, alone, first_usable
 from ocrtune.weights.network import Network, load_network
 
 DEFAULT_PAGE_SIZE = 1280
@@ -144,7 +144,7 @@ class DetectionTask:
         """For a folded network: each weight's root mean square, and for biases a share of their layer's output."""
         if self._start.form == "training":
             return None
-        views = [self.samples.view(0, index)[0] for index in range(min(_SPREAD_VIEWS, len(self.samples)))]
+        views = first_usable(lambda index: self.samples.view(0, index)[0], range(len(self.samples)), _SPREAD_VIEWS)
         return relative_scales(network, lambda: [network(self._normalised(torch.from_numpy(v)[None])) for v in views])
 
     def backbone_names(self, network: nn.Module) -> Sequence[str]:
@@ -219,6 +219,8 @@ class DetectionTask:
     def _fit_base(self, config: DetectionConfig, train: Sequence[Page]) -> BaseFit:
         size = config.input.view_size
         look = RandomView((size, size), PageScale(self.preprocess), scale=(1.0, 1.0), rotate=0.0)
-        chosen = np.random.default_rng(config.trainer.seed).permutation(len(train))[:_FIT_VIEWS]
-        views = [look(train[i].load(), train[i].regions, np.random.default_rng([0, int(i)])) for i in chosen]
+        order = np.random.default_rng(config.trainer.seed).permutation(len(train)).tolist()
+        views = first_usable(
+            lambda i: look(train[i].load(), train[i].regions, np.random.default_rng([0, i])), order, _FIT_VIEWS
+        )
         return fit_base(self._start.model, views, self.preprocess, config.targets)

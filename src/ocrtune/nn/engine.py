@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from ocrtune.nn.memory import out_of_memory, release_memory
 from ocrtune.runtime.preprocess import Batch
 
 
@@ -17,15 +18,28 @@ class _TorchRun:
         self._model = model
         self._precision = precision
 
-    @torch.inference_mode()
     def _run(self, batch: Batch) -> torch.Tensor:
+        """The output for a batch, or for its halves one after the other where memory is too small for all of it."""
+        try:
+            return self._whole(batch)
+        except Exception as error:
+            if len(batch) == 1 or not out_of_memory(error):
+                raise
+        release_memory()
+        half = len(batch) // 2
+        return torch.cat([self._run(batch[:half]), self._run(batch[half:])])
+
+    @torch.inference_mode()
+    def _whole(self, batch: Batch) -> torch.Tensor:
         training = self._model.training
         self._model.eval()
         parameter = next(self._model.parameters())
         x = torch.from_numpy(batch).to(parameter.device, memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
-            out: torch.Tensor = self._model(x)
-        self._model.train(training)
+        try:
+            with torch.autocast(x.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+                out: torch.Tensor = self._model(x)
+        finally:
+            self._model.train(training)
         return out
 
 

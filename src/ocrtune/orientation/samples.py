@@ -80,6 +80,10 @@ class OrientationSamples:
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         return rng.permutation(len(self))
 
+    def name(self, index: int) -> str:
+        page, turned = self.lines[index // 2], bool(index % 2)
+        return f"{page.regions[0].source or page.name}{' (turned over)' if turned else ''}"
+
     def sample(self, epoch: int, index: int) -> Sample:
         """One line, changed, then turned or not.
 

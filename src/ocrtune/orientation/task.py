@@ -24,7 +24,7 @@ from ocrtune.orientation.samples import Batch, OrientationSamples, Sample, augme
 from ocrtune.page import Page
 from ocrtune.runtime.load import orientation_settings
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
-from ocrtune.task import Evaluation, Spread, alone
+from ocrtune.task import Evaluation, Spread, alone, first_usable
 from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
@@ -97,7 +97,8 @@ class OrientationTask:
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
         if self._start.form == "training":
             return None
-        batch = self.collate([self.samples.sample(0, i) for i in range(min(_SPREAD_SAMPLES, len(self.samples)))])
+        some = first_usable(lambda index: self.samples.sample(0, index), range(len(self.samples)), _SPREAD_SAMPLES)
+        batch = self.collate(some)
         return relative_scales(network, lambda: network(batch.images))
 
     def backbone_names(self, network: nn.Module) -> Sequence[str]:

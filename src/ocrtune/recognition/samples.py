@@ -169,6 +169,10 @@ class RecognitionSamples:
         sizes = [line.size() for line in self.lines]
         return np.array([width / max(height, 1) for width, height in sizes])
 
+    def name(self, index: int) -> str:
+        line = self.lines[index]
+        return f"{line.page.regions[0].source or line.page.name} ('{line.text}')"
+
     def sample(self, epoch: int, index: int) -> Sample:
         """One line, changed.
 

@@ -27,7 +27,7 @@ from ocrtune.recognition.samples import Batch, Line, RecognitionSamples, Sample,
 from ocrtune.runtime.load import recognition_settings
 from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
-from ocrtune.task import Evaluation, Spread, alone
+from ocrtune.task import Evaluation, Spread, alone, first_usable
 from ocrtune.weights.defaults import line_preprocess
 from ocrtune.weights.network import Network, load_network
 
@@ -185,8 +185,8 @@ class RecognitionTask:
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
         if self._start.form == "training":
             return None
-        count = min(_SPREAD_SAMPLES, len(self.samples))
-        batch = collate([self.samples.sample(0, index) for index in range(count)], self.preprocess)
+        some = first_usable(lambda index: self.samples.sample(0, index), range(len(self.samples)), _SPREAD_SAMPLES)
+        batch = collate(some, self.preprocess)
         scales = relative_scales(network, lambda: network(normalised(batch, self.preprocess, torch.device("cpu"))))
         return {name: scale for name, scale in scales.items() if not FAMILY.is_training_branch(name)}
 

@@ -13,9 +13,10 @@ from ocrtune.errors import DataError, OcrtuneError, UsageError
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.runtime.engines import available_cores
+from ocrtune.runtime.pages import page_json, page_model
 from ocrtune.scale.cluster import cluster
 from ocrtune.weights.registry import resolve_bundle
-from ocrtune.workflows.predict import page_json, page_model, predict_images
+from ocrtune.workflows.predict import predict_images
 
 PLAN = "batch.json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ocrtune.errors import BundleError, DataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_atomically(content: Any, path: Path) -> None:
@@ -28,10 +29,13 @@ def save_atomically(content: Any, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # torch turns what the file raises into its own
         partial.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free
         raise DataError(
-            f"the file cannot be written: {error.strerror}", where=path, hint="free some space, then resume the run"
+            f"the file cannot be written ({free / 1e6:.0f} MB are free on its disk): {str(error).splitlines()[0]}",
+            where=path,
+            hint="free some space, then resume the run: what was there before is still whole",
         ) from error
 
 
@@ -52,6 +56,26 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
         raise BundleError("the checkpoint is from another version of ocrtune", where=path)
     return content
+
+
+def require_unchanged(before: Mapping[str, int], now: Mapping[str, int], folder: Path) -> None:
+    """Make sure that a run can go on exactly.
+
+    Args:
+        before: what its course follows from, by name, when it was saved.
+        now: the same as it is.
+        folder: of the run.
+
+    Raises:
+        DataError: something has changed.
+    """
+    changed = [f"{name}: {value} before, {now[name]} now" for name, value in before.items() if now[name] != value]
+    if changed:
+        raise DataError(
+            f"the run cannot go on where it was, because its data or settings have changed ({', '.join(changed)})",
+            where=folder,
+            hint=f"bring them back, or start a new run from what this one has learnt: model.pretrained={folder}",
+        )
 
 
 def plain_tensors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ocrtune.config.schema import TrainerConfig
 from ocrtune.errors import MissingExtraError, OcrtuneError, ProcessLost
 from ocrtune.training.precision import resolve_precision
+from ocrtune.training.verdicts import Verdict
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -79,6 +80,10 @@ class Processes:
     def agree(self, *flags: bool) -> tuple[bool, ...]:
         """For each flag, whether any process has raised it."""
         return tuple(any(column) for column in zip(*self.gather(flags), strict=True))
+
+    def gravest(self, verdict: Verdict) -> Verdict:
+        """The gravest verdict of all processes."""
+        return max(self.gather(verdict))
 
     def mean(self, figures: Mapping[str, float]) -> dict[str, float]:
         """Figures averaged over the processes; what is not finite anywhere is finite nowhere."""

@@ -51,6 +51,10 @@ class ReplaySamples:
         when = np.concatenate([(np.arange(len(part)) + 0.5) / len(part) for part in (own, places)])
         return np.concatenate([own, places])[np.argsort(when, kind="stable")]
 
+    def name(self, index: int) -> str:
+        """The data's own names; of the anchor's, which one is meant depends on the epoch."""
+        return self.data.name(index) if index < len(self.data) else f"a sample of the anchor ({index - len(self.data)})"
+
     def sample(self, epoch: int, index: int) -> Any:
         """One sample; the anchor's have their own epochs.
 

@@ -3,56 +3,74 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TextIO, TypeVar
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from ocrtune.files import write_whole
+from ocrtune.training.events import EventFile
+from ocrtune.training.loggers import FigureLogger
 
 COLUMNS = ("step", "epoch", "kind", "name", "value")
+_T = TypeVar("_T")
 
 
 class RunLog:
     """Writes a run's figures; opened again after a resume, it drops what is past the resumed step.
 
+    A place that cannot be written any more, because the disk is full or a service does not answer, is said once and left
+    out from then on: a log is no reason to lose a training.
+
     Args:
         folder: the run folder.
         step: from which step the run goes on; 0 for a new one.
         echo: takes each line of the log, for the terminal.
+        loggers: further places for figures; closed with this.
     """
 
-    def __init__(self, folder: Path, step: int = 0, echo: Callable[[str], None] = lambda line: None) -> None:
-        self._echo = echo
-        self._log = (folder / "log.txt").open("a", encoding="utf-8")
-        path = folder / "metrics.csv"
-        rows = [row for row in read_metrics(path) if int(row["step"]) <= step] if step and path.is_file() else []
-        self._csv = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.DictWriter(self._csv, COLUMNS)
-        self._writer.writeheader()
-        self._writer.writerows(rows)
-        self._events = _event_writer(folder, step)
+    def __init__(
+        self,
+        folder: Path,
+        step: int = 0,
+        echo: Callable[[str], None] = lambda line: None,
+        loggers: Sequence[FigureLogger] = (),
+    ) -> None:
+        self._echo, self._loggers = echo, loggers
+        self._lost: set[str] = set()
+        self._log = self._kept("log.txt", lambda: _line_by_line(folder / "log.txt"))
+        self._csv = self._kept("metrics.csv", lambda: _continued(folder / "metrics.csv", step))
+        self._events = self._kept("the TensorBoard file", lambda: EventFile(folder, step))
 
     def line(self, text: str) -> None:
         """One line with the time of day, in the file and on the terminal."""
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
-        self._log.flush()
+        if (log := self._log) is not None:
+            self._kept("log.txt", lambda: log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n"))
         self._echo(text)
 
     def figures(self, step: int, epoch: float, kind: str, figures: Mapping[str, float]) -> None:
         """Figures of a step under ``kind`` (``train`` or ``val``)."""
-        for name, value in figures.items():
-            row = {"step": step, "epoch": f"{epoch:.4f}", "kind": kind, "name": name, "value": repr(float(value))}
-            self._writer.writerow(row)
-            self._events.add_scalar(f"{kind}/{name}", value, step)
-        self._csv.flush()
+        rows = [(step, f"{epoch:.4f}", kind, name, repr(float(value))) for name, value in figures.items()]
+        named = {f"{kind}/{name}": float(value) for name, value in figures.items()}
+        if (file := self._csv) is not None:
+            self._kept("metrics.csv", lambda: csv.writer(file).writerows(rows))
+        if (events := self._events) is not None:
+            self._kept("the TensorBoard file", lambda: events.add(named, step))
+        for logger in self._loggers:
+            self._kept(logger.name, partial(logger.figures, step, named))
 
-    def close(self) -> None:
-        self._log.close()
-        self._csv.close()
-        self._events.close()
+    def close(self, failed: bool = False) -> None:
+        """Close every place; ``failed``: the run has not come to its end."""
+        for place in (self._log, self._csv, self._events):
+            if place is not None:
+                with suppress(OSError):  # what could not be written is still waiting in a lost one
+                    place.close()
+        for logger in self._loggers:
+            self._kept(logger.name, partial(logger.close, failed))
 
     def __enter__(self) -> RunLog:
         return self
@@ -60,7 +78,18 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(failed=kind is not None)
+
+    def _kept(self, place: str, act: Callable[[], _T]) -> _T | None:
+        """What an act gives; None from the moment on when one of the same place has failed."""
+        if place in self._lost:
+            return None
+        try:
+            return act()
+        except Exception as error:  # a service's client raises what it likes
+            self._lost.add(place)
+            self._echo(f"warning: {place} cannot be written any more, the run goes on without it: {error}")
+            return None
 
 
 class SilentLog:
@@ -82,12 +111,22 @@ class SilentLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a ``metrics.csv``; a last line that was cut off by a crash is left out."""
+    """Rows of a ``metrics.csv``; a last line that was cut off by a crash is left out, and so is a missing file."""
+    if not path.is_file():
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if row["value"]]
 
 
-def _event_writer(folder: Path, step: int) -> SummaryWriter:
-    from torch.utils.tensorboard import SummaryWriter  # here, because importing it takes a second
+def _continued(path: Path, step: int) -> TextIO:
+    """``metrics.csv`` with its rows up to a step, to be written on; there is never a moment without them."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(row for row in read_metrics(path) if step and int(row["step"]) <= step)
+    write_whole(path, text.getvalue())
+    return _line_by_line(path)
 
-    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+def _line_by_line(path: Path) -> TextIO:
+    return path.open("a", encoding="utf-8", newline="", buffering=1)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import nn
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError, UsageError
+from ocrtune.nn.memory import out_of_memory, release_memory
 from ocrtune.task import Task
 from ocrtune.training.loading import batches
 from ocrtune.training.loop import make_plan
+from ocrtune.training.micro import divided, fewer_at_once, samples_in
 from ocrtune.training.optim import build_optimizer
 from ocrtune.training.precision import resolve_precision
 
@@ -47,8 +51,9 @@ class Clock:
     seconds: float
 
     @classmethod
-    def start(cls, seconds: float) -> Clock:
-        return cls(time.monotonic(), seconds)
+    def start(cls, seconds: float, used: float = 0.0) -> Clock:
+        """A budget from now on, of which some seconds were used before."""
+        return cls(time.monotonic() - used, seconds)
 
     @property
     def used(self) -> float:
@@ -78,18 +83,39 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
         num_workers=config.data.num_workers,
     )
     times = []
+    pieces = 1
     network.train()
     started = time.monotonic()
     for batch in stream:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            loss = task.loss(network, batch)["loss"]
-        loss.backward()
+        pieces = _gradients(task, network, batch, pieces, half)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         now = time.monotonic()
         times.append(now - started)  # the wait for the batch included
         started = now
     return sum(times[_WARM_STEPS:]) / _PROBE_STEPS * config.trainer.accumulate
+
+
+def _gradients(task: Task, network: nn.Module, batch: Any, pieces: int, half: bool) -> int:
+    """Gradients of a batch, as the loop makes them; into how many pieces it had to be cut for that.
+
+    Raises:
+        GateError: memory is too small for a single sample.
+    """
+    device = next(network.parameters()).device.type
+    while True:
+        try:
+            for piece, share in divided(batch, pieces):
+                with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+                    loss = task.loss(network, piece)["loss"]
+                (loss * share).backward()
+            return pieces
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        network.zero_grad(set_to_none=True)
+        release_memory()
+        pieces = fewer_at_once(pieces, samples_in(batch))
 
 
 def steps_within(seconds: float, step: float, config: TrainConfig, evaluation: float, pages: int) -> int:

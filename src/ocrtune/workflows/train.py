@@ -26,6 +26,7 @@ from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
 from ocrtune.task import Task
+from ocrtune.training.loggers import require_loggers
 from ocrtune.training.loop import BEST, LAST, State, Trainer
 from ocrtune.training.processes import join, process_count
 from ocrtune.training.runlog import read_metrics
@@ -126,6 +127,7 @@ def train(
     console: Console | None = None,
     resume_command: str | None = None,
     launcher: Launcher | None = None,
+    deadline: float | None = None,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -136,6 +138,7 @@ def train(
         console: where to report to.
         resume_command: told to the user when the run is interrupted.
         launcher: runs the processes of the training; None: on this machine, as many as the configuration says.
+        deadline: when training should be done, on the monotonic clock; None: whenever it is.
 
     Raises:
         Interrupted: the run was stopped; its state is saved.
@@ -143,15 +146,16 @@ def train(
     """
     console = console or Console()
     launcher = launcher or _local_launcher(config.trainer)
+    require_loggers(config.trainer.loggers)
     recipe: Recipe[Any, Any] = RECIPES[config.task]
     train_pages, val_pages = run_pages(config)
     prepared = recipe.pages(train_pages, "train", folder, console.bar)
     val = recipe.pages(val_pages, "val", folder, console.bar)
     task = recipe.task(config, prepared, val, console.say)
     resolved = task.config
-    (folder / CONFIG).write_text(dump_yaml(resolved), encoding="utf-8")
+    write_whole(folder / CONFIG, dump_yaml(resolved))
     base = measured_start(recipe, task, folder, console).figure
-    job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command)
+    job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command, deadline)
     guard = guarded(recipe, task, resolved, folder, job.resume, console)
     state = _trained(job, guard.task if guard else task, console, launcher)
     model = task.network()
@@ -177,7 +181,11 @@ def train(
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
-    notes = [*recipe.notes(task), *_notes(task.monitor, base, result, state, resolved.early_stopping.patience)]
+    notes = [
+        *recipe.notes(task),
+        *_notes(task.monitor, base, result, state, resolved.early_stopping.patience),
+        *fault_notes(state),
+    ]
     if kept is not None:
         notes.append(kept.sentence())
     outcome = TrainResult(
@@ -204,12 +212,14 @@ class Job:
         folder: the run folder; every process sees it, and the data, at the same path.
         resume: go on from its last checkpoint.
         resume_command: told to the user when the run is interrupted.
+        deadline: when training should be done, on the monotonic clock of this machine; None: whenever it is.
     """
 
     config: TrainConfig
     folder: Path
     resume: bool
     resume_command: str | None
+    deadline: float | None = None
 
 
 Launcher = Callable[[Job, Console], State]
@@ -281,7 +291,9 @@ def take_part(job: Job, console: Console, task: Task | None = None) -> State:
 
     known = task
     ready = join().together(prepared if known is None else lambda: known)
-    return Trainer(ready, job.config, job.folder, console.say, console.watch, job.resume_command).run(job.resume)
+    return Trainer(ready, job.config, job.folder, console.say, console.watch, job.resume_command, job.deadline).run(
+        job.resume
+    )
 
 
 def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
@@ -330,6 +342,28 @@ def _notes(monitor: str, base: float | None, result: Result, state: State, patie
             "the validation figure had stopped improving" if tired else "it lost more of the anchor than is allowed"
         )
         notes.append(f"The run stopped early: {reason}.")
+    return notes
+
+
+def fault_notes(state: State) -> list[str]:
+    """What went wrong in a training and was lived with, one sentence each."""
+    notes = []
+    if state.cut is not None:
+        notes.append(
+            f"Steps took longer than planned: training ended after {state.cut[1]}, its learning rate fell early. A larger "
+            "budget, or nothing else running beside it, would give it all its steps."
+        )
+    if state.damaged:
+        shown = ", ".join(state.damaged[:5]) + (" …" if len(state.damaged) > 5 else "")
+        notes.append(f"{len(state.damaged)} training images are damaged and were replaced by others: {shown}.")
+    if state.skipped:
+        went_back = f", after {state.rollbacks} of them the weights went back" if state.rollbacks else ""
+        notes.append(f"{state.skipped} steps came to nothing: their numbers were not finite{went_back}; see log.txt.")
+    if state.pieces > 1:
+        notes.append(
+            f"Memory was too small: batches were cut into {state.pieces} pieces; the batch that a step learns "
+            "from stayed the same."
+        )
     return notes
 
 

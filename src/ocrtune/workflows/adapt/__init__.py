@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
 from ocrtune.runtime.load import load_recognizer
+from ocrtune.training.loop import Progress
 from ocrtune.training.runlog import read_metrics
 from ocrtune.weights.registry import resolve_bundle, resolve_part
 from ocrtune.workflows.adapt.anchor import check_anchor, with_anchor
@@ -49,6 +50,8 @@ DEFAULTS: dict[TaskName, str] = {
 }
 OCR_SHARES: dict[TaskName, float] = {"detection": 0.5, "recognition": 0.9}
 """Share of the time that is left which a stage of a whole pipeline may use."""
+
+_NOTED_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -121,16 +124,31 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
         GateError: the budget or the pages are too few, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
     """
-    clock = Clock.start(request.budget)
     resumed, earlier = claim(request.out, request)
+    clock = Clock.start(request.budget, earlier)
+    if resumed:
+        console.say(f"the same job began earlier: {earlier / 60:.1f} of {request.budget / 60:.1f} minutes are used")
     try:
-        return _adapt(request, console, clock, resumed, earlier)
+        return _adapt(request, _timekeeping(request, console, clock), clock, resumed)
     finally:
-        write_marker(request.out, request, earlier + clock.used)
+        write_marker(request.out, request, clock.used)
 
 
-def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
-    """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
+def _timekeeping(request: AdaptRequest, console: Console, clock: Clock) -> Console:
+    """The console, with the time used noted down while a model is trained: it counts even where the job is killed."""
+    noted = clock.used
+
+    def watch(progress: Progress) -> None:
+        nonlocal noted
+        if clock.used - noted > _NOTED_EVERY:
+            noted = clock.used
+            write_marker(request.out, request, noted)
+        console.watch(progress)
+
+    return replace(console, watch=watch)
+
+
+def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool) -> AdaptResult:
     bases = _bases(request)
     check_anchor(request)
     parts = prepare(request, console)
@@ -161,7 +179,7 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
         stage = _STAGES[request.task](request, bases[request.task], parts, request.out, clock, resumed, console)
         stages = [with_anchor(stage, request.out, console)]
         bundle = stages[0].bundle
-    result = AdaptResult(request.task, bundle, request.out / "report.html", stages, pipeline, earlier + clock.used)
+    result = AdaptResult(request.task, bundle, request.out / "report.html", stages, pipeline, clock.used)
     _write_report(request, result, parts)
     return result
 

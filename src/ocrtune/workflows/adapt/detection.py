@@ -49,7 +49,7 @@ def adapt_detection(
     detector = load_detector(base)
     started = time.monotonic()
     shipped = evaluate_detector(detector, parts.report, console.bar("the base as published", len(parts.report)))
-    if request.firm:
+    if request.firm and not resumed:
         _check_budget(clock, (time.monotonic() - started) / len(parts.report), len(parts.holdout) * len(request.sizes))
     console.say(
         f"base as published: hmean {shipped.score.hmean:.4f} on {len(parts.report)} pages that nothing is fitted to"

@@ -26,6 +26,7 @@ from ocrtune.recognition.metric import (
 )
 from ocrtune.report.html import Table
 from ocrtune.runtime.load import load_orientation, load_recognizer, recognition_settings
+from ocrtune.training.loop import LAST
 from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, upright
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
@@ -68,7 +69,7 @@ def adapt_recognition(
     values = {"task": "recognition", "text": {"policy": policy}, "augment": {"overturn": overturn}}
     start = base_name
     seconds = SCOUT_SHARE * (clock.left - reserve)
-    if parts.turned and seconds >= MIN_SCOUT:
+    if parts.turned and (seconds >= MIN_SCOUT or (resumed and (folder / "scout" / "run" / LAST).is_file())):
         # the base cannot read every label that stands on its head; a model that has learnt a little finds the others
         console.say("a first training, after which the labels are looked at again")
         scout, _ = training_run(

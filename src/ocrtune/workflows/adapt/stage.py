@@ -107,7 +107,7 @@ def training_run(
         request, parts: the job.
         base: what to start from.
         folder: of the stage.
-        seconds: for the training.
+        seconds: for the training, from now on; where steps take longer than planned, it ends sooner.
         resumed: the same job began earlier.
         console: where to report to.
 
@@ -115,6 +115,7 @@ def training_run(
         GateError: the time is too short to learn anything, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
     """
+    deadline = time.monotonic() + seconds
     run = folder / "run"
     run.mkdir(parents=True, exist_ok=True)
     if resumed and (run / LAST).is_file():
@@ -122,8 +123,15 @@ def training_run(
         console.say(f"going on with the training in {run}")
     else:
         config = _planned(values, request, base, parts, run, seconds, console)
+    chosen = any(override.startswith("schedule.steps=") for override in request.overrides_for(config.task))
+    limited = not chosen and config.schedule.steps != MIN_STEPS  # the user's own number, or the fewest, are all trained
     outcome = train(
-        config, run, resume=resumed, console=console, resume_command="give the same command again: it goes on"
+        config,
+        run,
+        resume=resumed,
+        console=console,
+        resume_command="give the same command again: it goes on",
+        deadline=deadline if limited else None,
     )
     return outcome, config
 
