@@ -67,7 +67,8 @@ class _Stream(Dataset[Any]):
         epoch, place = divmod(position, len(self.samples))
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, self.samples.order(np.random.default_rng([self.seed, epoch]))
-        order, damaged = self._order[1], []
+        order = self._order[1]
+        damaged: list[ImageError] = []
         for neighbour in range(min(1 + _NEIGHBOURS, len(order))):
             index = int(order[(place + neighbour) % len(order)])
             try:
