@@ -170,7 +170,7 @@ def test_broken_weights_are_not_skipped(tmp_path: Path) -> None:
 
 def test_broken_weights_go_back_to_the_last_evaluation(tmp_path: Path) -> None:
     told: list[str] = []
-    sections: dict[str, dict[str, object]] = {"trainer": {"nonfinite": "rollback", "evals": 6, "ema": True}}
+    sections: dict[str, Any] = {"trainer": {"nonfinite": "rollback", "evals": 6, "ema": True}}
     trainer, final = train(tmp_path, Breaking(at=27), echo=told.append, **sections)
     assert (trainer.state.rollbacks, trainer.state.skipped) == (1, 1)
     assert any("go back to the last evaluation, the learning rate is halved" in line for line in told)
@@ -195,7 +195,7 @@ def test_an_evaluation_that_is_no_number_is_the_worst(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("most", "pieces"), [(3, 2), (1, 4)])
 def test_out_of_memory_takes_fewer_samples_at_once_and_learns_the_same(most: int, pieces: int, tmp_path: Path) -> None:
     told: list[str] = []
-    shape: dict[str, dict[str, object]] = {"trainer": {"accumulate": 2}, "schedule": {"steps": 20}}
+    shape: dict[str, Any] = {"trainer": {"accumulate": 2}, "schedule": {"steps": 20}}
     trainer, small = train(tmp_path / "small", Hungry(most), echo=told.append, **shape)
     _, large = train(tmp_path / "large", Line(), **shape)
     assert trainer.state.pieces == pieces
@@ -368,7 +368,7 @@ def test_a_full_disk_silences_the_log_and_nothing_else(tmp_path: Path, disk: Dis
 
 
 def test_another_worker_takes_over_where_one_died(tmp_path: Path) -> None:
-    shape: dict[str, int] = {"first_batch": 0, "count": 4, "batch_size": 4, "seed": 0}
+    shape: dict[str, Any] = {"first_batch": 0, "count": 4, "batch_size": 4, "seed": 0}
     whole = [batch.batch for batch in loaded_batches(Line(), num_workers=0, **shape)]
     told: list[str] = []
     task = Line(Mortal(tmp_path / "died"))
@@ -380,11 +380,11 @@ def test_another_worker_takes_over_where_one_died(tmp_path: Path) -> None:
 
 
 def test_workers_that_die_again_and_again_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def dying(*arguments: object) -> Iterator[object]:
-        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
-        yield
+    class Dying:
+        def __iter__(self) -> Iterator[object]:
+            raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
 
-    monkeypatch.setattr(loading, "_loader", dying)
+    monkeypatch.setattr(loading, "_loader", lambda *arguments: Dying())
     with pytest.raises(DataError, match="died 3 times") as caught:
         list(loaded_batches(Line(), first_batch=0, count=2, batch_size=4, seed=0, num_workers=4))
     assert "data.num_workers: 0" in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def test_frozen_part_does_not_move(tmp_path: Path) -> None:
 
 
 def test_stops_early_and_keeps_the_best_state(tmp_path: Path) -> None:
-    sections: dict[str, dict[str, object]] = {"early_stopping": {"patience": 2}, "trainer": {"evals": 6}}
+    sections: dict[str, Any] = {"early_stopping": {"patience": 2}, "trainer": {"evals": 6}}
     trainer, final = train(tmp_path, Line(answers=[0.5, 0.9, 0.8, 0.7, 0.99]), **sections)
     assert trainer.state.stopped_early
     assert (trainer.state.step, trainer.state.best_step, trainer.state.best) == (40, 20, 0.9)

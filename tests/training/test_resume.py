@@ -112,7 +112,7 @@ class Eventful(Line):
         return Evaluation(figure, {"hmean": figure}, {})
 
 
-SETTINGS: dict[str, dict[str, object]] = {
+SETTINGS: dict[str, Any] = {
     "optimizer": {"type": "AdamW", "lr": 0.05, "clip_norm": 1.0},
     "schedule": {"steps": 12, "warmup_epochs": 1},
     "freeze": {"backbone_epochs": 1.5},

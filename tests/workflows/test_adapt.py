@@ -93,6 +93,8 @@ def test_adapt_goes_on_after_an_interruption(pages: Path, tmp_path: Path) -> Non
     done = subprocess.run(call, capture_output=True, text=True, env=quiet_environment(), check=False)
     assert done.returncode in (0, 1), done.stderr
     assert "going on with the training" in done.stdout
+    used = re.search(r"the same job began earlier: (\d+\.\d) of 20.0 minutes are used", done.stdout)
+    assert used is not None, done.stdout
     assert (out / "report.html").is_file()
 
 

@@ -112,7 +112,7 @@ def open_loggers(config: TrainConfig, folder: Path, resume: bool) -> list[Figure
     path = folder / _IDS
     ids: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if resume and path.is_file() else {}
     settings = {key: value for key, value, _ in flatten(config)}
-    opened = []
+    opened: list[FigureLogger] = []
     for name in config.trainer.loggers:
         try:
             logger = _KINDS[name](folder, ids.get(name), settings)
