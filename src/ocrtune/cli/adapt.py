@@ -83,9 +83,6 @@ def command(
     with workflow_console(output) as console:
         result = adapt(request, console)
     show_result(output, result)
-    for retention in result.retentions:
-        if not retention.held:
-            output.warn(retention.sentence())
     if not result.better:
         output.warn("the result is not better than the base with fitted settings; the report says what was found")
         raise typer.Exit(1)
@@ -105,7 +102,8 @@ def show_result(output: Output, result: AdaptResult) -> None:
         output.table(table.title, table.columns, table.rows)
     output.say(result.comparison.sentence() + f" It took {result.seconds / 60:.1f} minutes.")
     for retention in result.retentions:
-        output.say(retention.sentence())
+        tell = output.say if retention.held else output.warn
+        tell(retention.sentence())
     output.say(f"bundle: {result.bundle.path}")
     output.say(f"report: {result.report}")
     output.next(f"ocrtune predict {result.bundle.path} IMAGE_OR_FOLDER --draw drawn")
