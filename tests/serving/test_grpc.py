@@ -142,7 +142,7 @@ def test_a_stream_answers_in_order_and_survives_a_broken_image(server: Running) 
 
 
 def test_a_stream_may_wait_for_each_answer_but_not_for_ever() -> None:
-    with running(limits=Limits(receive_seconds=0.3)) as server, server.channel() as channel:
+    with running(limits=Limits(receive_seconds=1, seconds=1)) as server, server.channel() as channel:
         answered, end = threading.Semaphore(1), threading.Event()
 
         def requests() -> Iterator[PredictRequest]:
@@ -159,14 +159,31 @@ def test_a_stream_may_wait_for_each_answer_but_not_for_ever() -> None:
             next(call)
         end.set()
         assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-        assert caught.value.details() == "no request came within 0.3 s"
+        assert caught.value.details() == "no request came within 2 s"
+
+
+def test_an_open_stream_does_not_hold_up_a_stop() -> None:
+    end = threading.Event()
+
+    def requests() -> Iterator[PredictRequest]:
+        yield PredictRequest(image=GOOD)
+        end.wait(60)
+
+    with running() as server, server.channel() as channel:
+        call = stream(channel)(requests(), timeout=60)
+        assert next(call).pages[0].width == 40
+        server.stop()
+        with pytest.raises(grpc.RpcError) as caught:
+            next(call)
+        end.set()
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_stream_that_is_left_gives_its_places_back() -> None:
     gate = Gate()
-    with running(gate, Limits(queue=4)) as server, server.channel() as channel:
-        call = stream(channel)(iter([PredictRequest(image=GOOD)] * 3), timeout=60)
-        server.until_in_flight(3)
+    with running(gate) as server, server.channel() as channel:
+        call = stream(channel)(iter([PredictRequest(image=GOOD)] * 9), timeout=60)
+        server.until_in_flight(4)
         call.cancel()
         server.until_in_flight(0)
         gate.open()

@@ -116,7 +116,7 @@ class Running:
         """Ask until one of the server's figures has a value."""
         shown = ",".join(f'{key}="{text}"' for key, text in labels.items())
         name = f"{figure}{{{shown}}}" if labels else figure
-        for _ in range(5000):
+        for _ in range(20_000):
             lines = self.ask("GET", "/metrics").content.decode().splitlines()
             if f"{name} {value:.1f}" in lines:
                 return

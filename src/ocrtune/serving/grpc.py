@@ -13,12 +13,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ocrtune.errors import OcrtuneError
-from ocrtune.serving.errors import Busy, ServerFault, SlowClient, Unauthorised, grpc_status
+from ocrtune.serving.errors import Busy, ServerFault, SlowClient, Stopping, Unauthorised, grpc_status
 from ocrtune.serving.logs import log, log_fault
 from ocrtune.serving.ocr_pb2 import DESCRIPTOR, Error, Page, Point, PredictRequest, PredictResponse, Region
 from ocrtune.serving.service import Service, Upload
 
 Context: TypeAlias = "grpc.aio.ServicerContext[PredictRequest, PredictResponse]"
+_Answers: TypeAlias = "asyncio.Queue[asyncio.Task[PredictResponse] | None]"
 SERVICE = DESCRIPTOR.services_by_name["Ocr"].full_name
 _AHEAD = 4  # requests of one stream that are worked on at the same time
 _ENVELOPE = 4096  # bytes of a message around its image
@@ -35,6 +36,7 @@ class OcrServer:
 
     def __init__(self, service: Service, token: str | None = None) -> None:
         self._service, self._token = service, token
+        self._stopping = asyncio.Event()
         self.health = health.aio.HealthServicer()
         self.server = grpc.aio.server(
             options=[
@@ -70,6 +72,7 @@ class OcrServer:
 
     async def stop(self, seconds: float) -> None:
         """Take nothing new, and finish what there is within so many seconds."""
+        self._stopping.set()
         await self.health.enter_graceful_shutdown()
         await self.server.stop(seconds)
 
@@ -86,13 +89,15 @@ class OcrServer:
         self, requests: AsyncIterator[PredictRequest], context: Context
     ) -> AsyncIterator[PredictResponse]:
         await self._authorise("PredictStream", context)
-        answers: asyncio.Queue[asyncio.Task[PredictResponse] | None] = asyncio.Queue(_AHEAD)
-        reader = asyncio.create_task(self._read(requests, answers))
+        answers: _Answers = asyncio.Queue()
+        room = asyncio.Semaphore(_AHEAD)
+        reader = asyncio.create_task(self._read(requests, answers, room))
         try:
             while (answer := await answers.get()) is not None:
                 yield await answer
+                room.release()
             await reader
-        except SlowClient as error:
+        except (SlowClient, Stopping) as error:
             await context.abort(grpc_status(error), str(error))
         finally:
             reader.cancel()
@@ -100,27 +105,33 @@ class OcrServer:
                 if (left := answers.get_nowait()) is not None:
                     left.cancel()
 
-    async def _read(
-        self,
-        requests: AsyncIterator[PredictRequest],
-        answers: asyncio.Queue[asyncio.Task[PredictResponse] | None],
-    ) -> None:
-        """Start the work for each request of a stream as there is room, until the stream ends.
+    async def _read(self, requests: AsyncIterator[PredictRequest], answers: _Answers, room: asyncio.Semaphore) -> None:
+        """Start the work for each request of a stream as there is room, until the stream ends; None marks the end.
 
         Raises:
-            SlowClient: nothing came for longer than the limit.
+            SlowClient: nothing came for longer than any work may take.
+            Stopping: the server stops.
         """
-        limit = self._service.limits.receive_seconds
+        limits = self._service.limits
+        patience = limits.receive_seconds + limits.seconds
+        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while True:
-                request = await asyncio.wait_for(anext(requests), limit)
-                await answers.put(asyncio.create_task(self._answer_or_error(request)))
+                await room.acquire()
+                coming = asyncio.ensure_future(anext(requests))
+                try:
+                    await asyncio.wait({coming, stopping}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                    if not coming.done():
+                        self._service.open()
+                        raise SlowClient(f"no request came within {patience:g} s")
+                    answers.put_nowait(asyncio.create_task(self._answer_or_error(coming.result())))
+                finally:
+                    coming.cancel()
         except StopAsyncIteration:
             pass
-        except asyncio.TimeoutError:
-            raise SlowClient(f"no request came within {limit:g} s") from None
         finally:
-            await answers.put(None)
+            stopping.cancel()
+            answers.put_nowait(None)
 
     async def _answer_or_error(self, request: PredictRequest) -> PredictResponse:
         try:
