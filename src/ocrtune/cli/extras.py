@@ -11,8 +11,17 @@ def need_training() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    for module in ("torch", "lightning_fabric", "tensorboard"):
+    need("train", "torch", "lightning_fabric", "tensorboard")
+
+
+def need(extra: str, *modules: str) -> None:
+    """Make sure that what an extra installs is there.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    for module in modules:
         try:
             __import__(module)
         except ImportError as error:
-            raise_missing_extra(module, "train", error)
+            raise_missing_extra(module, extra, error)

@@ -20,7 +20,9 @@ from ocrtune.cli import (
     evaluate,
     export,
     predict,
+    sweep,
     train,
+    tune,
     weights,
 )
 from ocrtune.errors import OcrtuneError
@@ -34,9 +36,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, adapt, train, evaluate, calibrate, export, predict, doctor, bench):
+for module in (demo, adapt, train, sweep, evaluate, calibrate, export, predict, doctor, bench):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
-for group in (data, weights, config):
+for group in (data, tune, weights, config):
     app.add_typer(group.app, name=group.NAME)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -22,6 +23,15 @@ BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
 ]
 
+Config: TypeAlias = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration file.")]
+Overrides: TypeAlias = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win.")]
+LearningCurve: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERCENTAGES",
+        help="Train on nested parts of the labels instead, 10,25,50,100, and tell what more labels would give.",
+    ),
+]
 Sizes: TypeAlias = Annotated[str, typer.Option(help="Detection: lengths of the longer side to try, in pixels.")]
 ALL_SIZES = "960,1120,1280,1440,1600"
 

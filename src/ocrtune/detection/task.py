@@ -149,6 +149,14 @@ class DetectionTask:
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples)
 
+    def largest_sample(self) -> Sample:
+        """Any sample: all have the size of a view.
+
+        Raises:
+            ImageError: its image is missing or damaged.
+        """
+        return self.samples.sample(0, 0)
+
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device
         output = network(self._normalised(batch.images.to(device)))

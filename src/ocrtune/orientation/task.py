@@ -104,6 +104,14 @@ class OrientationTask:
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples, self.preprocess, self.config.augment, self.config.trainer.seed)
 
+    def largest_sample(self) -> Sample:
+        """Any sample: all are padded to the width of the input.
+
+        Raises:
+            ImageError: its image is missing or damaged.
+        """
+        return self.samples.sample(0, 0)
+
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device
         logits = network(batch.images.to(device, memory_format=torch.channels_last)).float()

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -192,6 +193,11 @@ class RecognitionTask:
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples, self.preprocess)
+
+    def largest_sample(self) -> Sample:
+        """An empty line of the greatest width that can come, with the longest of the labels."""
+        image = np.zeros((self.preprocess.height, self.samples.widest(), 3), np.uint8)
+        return Sample(image, max((line.label for line in self.samples.lines), key=len))
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         device = next(network.parameters()).device

@@ -111,6 +111,7 @@ class Trainer:
         echo: takes lines for the terminal.
         watch: takes the progress after each step.
         resume_command: told to the user when the run is interrupted.
+        each_evaluation: takes the step and its evaluation; what it raises ends the run.
 
     Raises:
         ConfigError: the monitored figure is none of the task's.
@@ -124,8 +125,10 @@ class Trainer:
         echo: Callable[[str], None] = lambda line: None,
         watch: Callable[[Progress], None] = lambda progress: None,
         resume_command: str | None = None,
+        each_evaluation: Callable[[int, Evaluation], None] = lambda step, result: None,
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
+        self.each_evaluation = each_evaluation
         self._echo, self._watch, self._resume_command = echo, watch, resume_command
         if config.early_stopping.monitor not in ("auto", task.monitor):
             raise ConfigError(
@@ -288,6 +291,7 @@ class Trainer:
         log.line(
             f"step {state.step}/{self.plan.total_steps}  loss {loss:.4f}  {figures}{'  best' if better else ''}{time_left}"
         )
+        self.each_evaluation(state.step, result)
 
     def _save(self) -> None:
         save_atomically(

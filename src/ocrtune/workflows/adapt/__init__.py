@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
 from ocrtune.data.lines import has_counted, readable
-from ocrtune.errors import DataError, GateError, ImageError
+from ocrtune.errors import DataError, GateError, ImageError, UsageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
@@ -112,6 +112,7 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
         DataError: the data cannot be used.
         GateError: the budget or the pages are too few, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
+        UsageError: images without labels are of no use for the task.
     """
     clock = Clock.start(request.budget)
     resumed, earlier = claim(request.out, request)
@@ -124,6 +125,8 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
 def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool, earlier: float) -> AdaptResult:
     """The job itself; ``earlier`` are the seconds that it took before it was interrupted."""
     bases = _bases(request)
+    if request.unlabelled and request.task == "orientation":
+        raise UsageError("directions are learnt from labelled lines alone", where="--unlabelled")
     parts = prepare(request, console)
     _check_texts(request, parts)
     if request.task != "detection":
@@ -137,7 +140,10 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool,
             console.say(f"--- {task}")
             time = Clock.start(clock.left * share)
             try:
-                stages.append(_STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console))
+                stage = _STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console)
+                stages.append(stage)
+                if task == "detection":
+                    parts = replace(parts, finder=stage.bundle if stage.comparison.better else stage.fitted_base)
             except GateError as error:
                 if not stages:
                     raise

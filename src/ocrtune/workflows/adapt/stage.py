@@ -119,14 +119,14 @@ def training_run(
         config = load_config(run / CONFIG).config
         console.say(f"going on with the training in {run}")
     else:
-        config = _planned(values, request, base, parts, run, seconds, console)
+        config = planned_config(values, request, base, parts, run, seconds, console)
     outcome = train(
         config, run, resume=resumed, console=console, resume_command="give the same command again: it goes on"
     )
     return outcome, config
 
 
-def _planned(
+def planned_config(
     values: Mapping[str, Any],
     request: AdaptRequest,
     base: str,
@@ -135,11 +135,15 @@ def _planned(
     seconds: float,
     console: Console,
 ) -> TrainConfig:
-    """The training configuration, with as many steps as the time allows."""
+    """The training configuration, with as many steps as the time allows; see `training_run` for the arguments.
+
+    Raises:
+        GateError: the time is too short to learn anything.
+    """
     defaults = {
         **values,
         "model": {"pretrained": base},
-        "data": {"train": f"json:{parts.train_file}", "val": f"json:{parts.holdout_file}"},
+        "data": {"train": parts.sources, "val": f"json:{parts.holdout_file}"},
         "trainer": {"evals": EVALS},
     }
     overrides = request.overrides_for(values["task"])
