@@ -55,8 +55,8 @@ class PseudoLabels:
 
     def sentence(self) -> str:
         return (
-            f"{self.trusted} texts on {len(self.pages)} unlabelled images are sure enough to learn from, {self.doubtful} are "
-            f"doubtful and left out; {self.empty} images have none"
+            f"{self.trusted} texts on {len(self.pages)} unlabelled images are sure enough to learn from, {self.doubtful} "
+            f"are doubtful and left out; {self.empty} images have none"
         )
 
 
@@ -115,7 +115,8 @@ def text_labels(
         if detector is None:
             height, width = image.shape[:2]
             reading = recognizer.read([image])[0]
-            found = [TextRegion(whole_image(width, height), reading.text, text_score=reading.confidence)]
+            outline, angle = whole_image(width, height), 180.0 * reading.turned
+            found = [TextRegion(outline, reading.text, text_score=reading.confidence, angle=angle)]
         else:
             found = OcrPipeline(detector, recognizer).read(image)
         return [_judged(region, case) for region in found if region.text]

@@ -16,12 +16,11 @@ from ocrtune.errors import GateError
 from ocrtune.report.html import Picture, Table
 from ocrtune.training.loop import LAST
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.adapt.size import SizePreset, labels_for, size_preset
 from ocrtune.workflows.budget import MIN_STEPS, seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
-
-EVALS = 6
 
 
 @dataclass(frozen=True)
@@ -140,13 +139,19 @@ def planned_config(
     Raises:
         GateError: the time is too short to learn anything.
     """
+    task_name = values["task"]
+    labels = labels_for(task_name, parts.train)
+    size = size_preset(task_name, labels)
+    console.say(
+        f"{labels} {'pages' if task_name == 'detection' else 'lines'} to learn from ({size.name}): {size.reason}"
+    )
     defaults = {
         **values,
         "model": {"pretrained": base},
         "data": {"train": parts.sources, "val": f"json:{parts.holdout_file}"},
-        "trainer": {"evals": EVALS},
+        "trainer": {"evals": size.evals},
     }
-    overrides = request.overrides_for(values["task"])
+    overrides = request.overrides_for(task_name)
     loaded = load_config(None, (*_flat(defaults), *overrides))
     config = loaded.config
     if config.schedule.steps is not None:
@@ -167,9 +172,22 @@ def planned_config(
         console.say(f"this machine is slow, or busy: {error.what}; {MIN_STEPS} are trained all the same")
         steps = MIN_STEPS
     console.say(f"a step takes {step:.2f} s here, an evaluation {evaluation:.1f} s: {steps} steps fit into the budget")
+    steps = worthwhile_steps(steps, size, len(task.samples), config.batch_size * config.trainer.accumulate, console)
     return build_config(
         {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
     )
+
+
+def worthwhile_steps(steps: int, size: SizePreset, samples: int, batch: int, console: Console) -> int:
+    """As many of the steps as the number of samples allows; what that means is said."""
+    most = round(min(size.most_steps(samples, batch), steps))
+    if most < steps:
+        console.say(
+            f"{most} are enough: by then each of the {samples} samples has been seen {size.most_views:.0f} times"
+        )
+    if most * batch < samples:
+        console.say(f"only {most * batch / samples:.0%} of the samples are seen even once: a larger --budget sees more")
+    return most
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[str]:
