@@ -100,7 +100,7 @@ def test_all_combinations_and_the_best_of_them(tmp_path: Path, runs: Runs) -> No
         rows = list(csv.DictReader(file))
     assert [row["optimizer.lr"] for row in rows][:2] == ["0.1", "0.1"]
     assert float(rows[0]["hmean"]) == pytest.approx(result.rows[0].figure, abs=1e-6)
-    assert (tmp_path / "swept" / "trial_000" / "metrics.csv").is_file()
+    assert (tmp_path / "swept" / "trial_001" / "metrics.csv").is_file()
 
 
 def test_bad_trials_are_given_up_early(tmp_path: Path, runs: Runs) -> None:

@@ -55,7 +55,7 @@ def command(
         ("trial", *keys, result.monitor, "state", "minutes"),
         [
             (
-                row.number + 1,
+                row.number,
                 *(row.values[key] for key in keys),
                 "" if row.figure is None else f"{row.figure:.4f}",
                 row.state,

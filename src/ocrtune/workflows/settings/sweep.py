@@ -60,7 +60,7 @@ class TrialRow:
     """A trial in the table.
 
     Attributes:
-        number: from 0; its run lies in ``trial_<number>``.
+        number: from 1; its run lies in ``trial_<number>``.
         values: of the searched settings.
         figure: best on the validation data; of one that was given up, as far as it came; None where it failed.
         state: ``complete``, ``pruned`` (given up) or ``failed``.
@@ -171,7 +171,7 @@ def _train(
     console: Console,
 ) -> None:
     """Train a trial, or go on with it; ``reported`` are the evaluations that the study knows already."""
-    folder = request.out / f"trial_{trial.number:03d}"
+    folder = request.out / f"trial_{trial.number + 1:03d}"
     folder.mkdir(exist_ok=True)
     config = load_config(request.config, request.settings(values)).config
     write_whole(folder / CONFIG, dump_yaml(config))
@@ -287,7 +287,7 @@ def _row(trial: FrozenTrial, space: Space) -> TrialRow:
     }
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
     state = states.get(trial.state, "failed")
-    return TrialRow(trial.number, values, reached, state, seconds / 60, trial.user_attrs.get(_REASON, ""))
+    return TrialRow(trial.number + 1, values, reached, state, seconds / 60, trial.user_attrs.get(_REASON, ""))
 
 
 def _rank(row: TrialRow) -> tuple[int, float]:
