@@ -28,7 +28,7 @@ from ocrtune.detection.metric import match_page, precision_recall_hmean
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
-from ocrtune.recognition.metric import RecognitionResult
+from ocrtune.recognition.metric import RecognitionResult, TextPolicy
 from ocrtune.runtime.load import detection_settings, load_detector, load_recognizer
 from ocrtune.training.loop import LAST
 from ocrtune.weights.registry import resolve_bundle
@@ -39,7 +39,7 @@ from ocrtune.workflows.console import Console
 from ocrtune.workflows.train import train
 
 BASES = {"detection": "ppocrv4-mobile-det", "recognition": "ppocrv6-small-rec"}
-POLICY = "ignore-case"  # all labels of the receipts are in capitals, the images are not
+POLICY: TextPolicy = "ignore-case"  # all labels of the receipts are in capitals, the images are not
 
 
 class Sides:

@@ -25,8 +25,8 @@ def test_it_finds_where_the_loss_falls_and_where_it_explodes() -> None:
     assert found.diverged is not None
     assert 0.1 < found.diverged < 6
     assert found.suggested is not None
-    assert 0.002 < found.suggested < 0.3
-    assert found.suggested == pytest.approx(found.lowest / 10)
+    assert 0.01 < found.suggested < 0.6
+    assert found.suggested == pytest.approx(found.lowest / 2)
     assert len(found.as_dict()["steps"]) == len(found.rates) < 80, "a test that has diverged is over"
     assert lr_range_figure(found).startswith(b"\x89PNG")
 
@@ -38,7 +38,7 @@ def test_noise_between_batches_is_no_fall() -> None:
     assert flat.suggested is None
     assert "falls at no rate" in flat.sentence()
     falling = LrRange(flat.rates, start * (1 - 0.1 * (flat.rates > 1e-3) + 5 * (flat.rates > 0.1)), start, 1e-3)
-    assert falling.suggested == pytest.approx(falling.lowest / 10)
+    assert falling.suggested == pytest.approx(falling.lowest / 2)
     assert 1e-3 < falling.lowest < 0.1
     assert falling.diverged is not None
 
@@ -47,7 +47,7 @@ def test_advice_only_where_the_rate_is_off() -> None:
     rates, start = np.geomspace(1e-5, 1, 101), np.ones(101)
     losses = 1 - 0.3 * np.exp(-(np.log10(rates / 1e-2) ** 2))
     assert "leave it" in LrRange(rates, losses, start, 2e-3).sentence()
-    assert "optimizer.lr=0.001" in LrRange(rates, losses, start, 1e-1).sentence()
+    assert "optimizer.lr=0.005" in LrRange(rates, losses, start, 1e-1).sentence()
 
 
 def test_a_start_that_is_broken_is_said() -> None:

@@ -44,13 +44,13 @@ class BareSteps:
     def step(self, batch: Any, factor: float) -> float:
         """One step at ``factor`` times the peak rate; returns the loss before it."""
         set_lr(self._optimizer, factor)
+        self._optimizer.zero_grad(set_to_none=True)  # first, for whatever a step that ran out of memory left behind
         self._network.train()
         loss = self._task.loss(self._network, batch)["loss"]
         self._fabric.backward(loss)
         if self._config.optimizer.clip_norm is not None:
             self._fabric.clip_gradients(self._network, self._optimizer, max_norm=self._config.optimizer.clip_norm)
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
     @torch.no_grad()

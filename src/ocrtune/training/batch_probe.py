@@ -194,6 +194,8 @@ def largest_by_trial(
         try:
             seconds = _timed(step, size)
         except torch.OutOfMemoryError:
+            seconds = None
+        if seconds is None:  # not inside of the handler, where the exception still holds what was computed
             torch.cuda.empty_cache()
             return False
         tried.append(Tried(size, torch.cuda.max_memory_allocated(), seconds))

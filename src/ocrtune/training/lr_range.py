@@ -25,8 +25,8 @@ SPAN = 300.0
 """The rate grows from the run's own divided by this to the same multiplied by it."""
 _DIVERGED = 2.0  # times the loss of the start network: nothing is learnt beyond
 _MIN_FALL = 0.01  # share of the loss; less is no answer
-_BELOW = 10.0  # the suggestion lies a decade below the lowest loss, where the fall is still steep
-_DECADES = 0.12  # standard deviation of the smoothing, in decades of the rate
+_BELOW = 2.0  # the suggestion keeps this far away from the lowest loss, behind which it explodes
+_DECADES = 0.2  # standard deviation of the smoothing, in decades of the rate
 _NEAR = 3.0  # factor within which two rates do the same
 
 
@@ -61,7 +61,8 @@ class LrRange:
 
     @property
     def suggested(self) -> float | None:
-        """A tenth of the rate at which the smoothed loss is lowest; None where it falls nowhere."""
+        """Half of the rate at which the smoothed loss is lowest, for the peak of a schedule that warms up and sinks again;
+        None where the loss falls nowhere."""
         return self.lowest / _BELOW if self.relative.min() < 1 - _MIN_FALL else None
 
     @property
