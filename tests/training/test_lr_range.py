@@ -46,8 +46,11 @@ def test_noise_between_batches_is_no_fall() -> None:
 def test_advice_only_where_the_rate_is_off() -> None:
     rates, start = np.geomspace(1e-5, 1, 101), np.ones(101)
     losses = 1 - 0.3 * np.exp(-(np.log10(rates / 1e-2) ** 2))
-    assert "leave it" in LrRange(rates, losses, start, 2e-3).sentence()
-    assert "optimizer.lr=0.005" in LrRange(rates, losses, start, 1e-1).sentence()
+    near, far = LrRange(rates, losses, start, 2e-3), LrRange(rates, losses, start, 1e-1)
+    assert "leave it" in near.sentence()
+    assert near.settings == ()
+    assert far.settings == ("optimizer.lr=0.005",)
+    assert far.settings[0] in far.sentence()
 
 
 def test_a_start_that_is_broken_is_said() -> None:

@@ -71,6 +71,12 @@ class LrRange:
         last = self.losses[-1]
         return None if np.isfinite(last) and last < _DIVERGED * self.start_losses[-1] else float(self.rates[-1])
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The override that is worth it; none where nothing is suggested, or the run's own rate is near enough."""
+        rate = self.suggested
+        return () if rate is None or 1 / _NEAR <= rate / self.own <= _NEAR else (f"optimizer.lr={rate:.2g}",)
+
     def sentence(self) -> str:
         """What it means for the run."""
         if self.suggested is None:
@@ -78,16 +84,17 @@ class LrRange:
                 "The loss falls at no rate: look at the labels, at what is frozen, and at the loss itself before anything "
                 "else (ocrtune data check; ocrtune data show --augment)."
             )
-        if 1 / _NEAR <= self.suggested / self.own <= _NEAR:
-            return (
-                f"The run's own rate, {self.own:.2g}, is within a factor of {_NEAR:g} of the suggested "
-                f"{self.suggested:.2g}: leave it."
-            )
-        return f"Suggested: optimizer.lr={self.suggested:.2g}; the run's own is {self.own:.2g}."
+        if self.settings:
+            return f"Suggested: {' '.join(self.settings)}; the run's own is {self.own:.2g}."
+        return (
+            f"The run's own rate, {self.own:.2g}, is within a factor of {_NEAR:g} of the suggested "
+            f"{self.suggested:.2g}: leave it."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "suggested_lr": self.suggested,
+            "settings": list(self.settings),
             "own_lr": self.own,
             "lowest_loss_at": self.lowest,
             "diverged_at": self.diverged,

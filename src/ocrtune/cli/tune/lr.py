@@ -41,9 +41,7 @@ def command(
     output.say(result.found.sentence())
     output.say(f"figure: {result.figure}")
     output.say(f"figures as JSON: {result.json}")
-    rate = result.found.suggested
-    if rate is None:
-        output.result({"figure": str(result.figure), **result.found.as_dict()})
-        raise typer.Exit(1)
-    output.next(" ".join(["ocrtune train", str(config), *(overrides or ()), f"optimizer.lr={rate:.2g}"]))
     output.result({"figure": str(result.figure), **result.found.as_dict()})
+    if result.found.suggested is None:
+        raise typer.Exit(1)
+    output.next(" ".join(["ocrtune train", str(config), *(overrides or ()), *result.found.settings]))
