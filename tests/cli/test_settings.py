@@ -64,6 +64,7 @@ def test_tune_batch_says_what_fits_and_what_to_do(config: Path) -> None:
     assert batch <= found["largest"]
     assert batch * accumulate >= 100_000
     assert "do not fit" in done.stderr
+    assert "data.batch_size=100000" not in done.stderr.split("next: ")[1]
     assert not (config.parent / "runs").exists()
 
 

@@ -10,6 +10,8 @@ import typer
 from ocrtune.cli.console import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ocrtune.data.formats import DatasetPath, Written
 
 FORMATS = (
@@ -51,6 +53,13 @@ def parsed_sizes(text: str) -> tuple[int, ...]:
     if min(wanted) < 32:
         raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
     return wanted
+
+
+def train_command(config: Path, overrides: Sequence[str] | None, settings: Sequence[str]) -> str:
+    """The command that trains with found settings, which take the place of what was typed for the same keys."""
+    keys = {setting.partition("=")[0] for setting in settings}
+    kept = [override for override in overrides or () if override.partition("=")[0] not in keys]
+    return " ".join(["ocrtune train", str(config), *kept, *settings])
 
 
 def described_dataset(data: str, output: Output) -> DatasetPath:

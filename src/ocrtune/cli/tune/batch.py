@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Config, Json, Overrides
+from ocrtune.cli.options import Config, Json, Overrides, train_command
 
 NAME = "batch"
 EXAMPLES = """Example:
@@ -33,6 +33,6 @@ def command(config: Config, overrides: Overrides = None, json: Json = False) -> 
     output.say(found.sentence())
     output.result(found.as_dict())
     if found.largest:
-        output.next(" ".join(["ocrtune train", str(config), *(overrides or ()), *found.settings]))
+        output.next(train_command(config, overrides, found.settings))
     if not found.fits:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Config, Json, Overrides
+from ocrtune.cli.options import Config, Json, Overrides, train_command
 
 NAME = "lr"
 EXAMPLES = """Example:
@@ -44,4 +44,4 @@ def command(
     output.result({"figure": str(result.figure), **result.found.as_dict()})
     if result.found.suggested is None:
         raise typer.Exit(1)
-    output.next(" ".join(["ocrtune train", str(config), *(overrides or ()), *result.found.settings]))
+    output.next(train_command(config, overrides, result.found.settings))
