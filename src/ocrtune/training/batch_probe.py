@@ -6,6 +6,7 @@ small batches are measured and the line through them tells the rest: memory grow
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -269,8 +270,11 @@ def _timed(step: Callable[[int], None], size: int) -> float:
 
 
 def _by_line(tried: Sequence[Tried], limit: int) -> int:
-    """The batch at which the straight line through the measured peaks meets the limit, at most `MAX_BATCH`."""
-    slope, start = np.polyfit([t.batch for t in tried], [t.peak for t in tried], 1)
+    """The batch at which a line from the last peak, as steep as the steepest between two of them, meets the limit.
+
+    The first samples cost less than later ones: part of what they need was taken by the step before.
+    """
+    slope = max((b.peak - a.peak) / (b.batch - a.batch) for a, b in itertools.pairwise(tried))
     if slope <= 0:
         return MAX_BATCH
-    return int(np.clip((limit - start) / slope, 0, MAX_BATCH))
+    return int(np.clip(tried[-1].batch + (limit - tried[-1].peak) / slope, 0, MAX_BATCH))
