@@ -20,6 +20,8 @@ VERBS = (
     "demo",
     "adapt",
     "train",
+    "tune",
+    "sweep",
     "eval",
     "calibrate",
     "export",
@@ -52,7 +54,7 @@ def test_start_loads_nothing_heavy() -> None:
 def test_help_of_every_verb(verb: str) -> None:
     shown = ocrtune(verb, "--help").stdout
     assert "Usage:" in shown
-    if verb not in ("data", "weights", "config"):
+    if verb not in ("data", "tune", "weights", "config"):
         assert f"ocrtune {verb}" in shown.split("Usage:")[1].split("\n", 1)[1], "an example belongs to every verb"
 
 

@@ -50,6 +50,15 @@ def test_lines_that_ctc_cannot_learn_are_found_and_said(tmp_path: Path) -> None:
     assert len(check.empty) == 1
 
 
+@pytest.mark.parametrize("join", [0.0, 1.0])
+def test_no_sample_is_wider_than_the_widest(tmp_path: Path, join: float) -> None:
+    pages = [line_page(tmp_path, "abc 12", 100 + 90 * i, name=f"{i}.png") for i in range(4)]
+    config = RecognitionAugmentConfig(join=join, tia=1.0, rotate=5.0, perspective=1.0)
+    made = samples(pages, config)
+    widths = [made.sample(epoch, 3).image.shape[1] for epoch in range(60)]
+    assert 0.7 * made.widest() <= max(widths) <= made.widest()
+
+
 def test_samples_are_a_function_of_seed_epoch_and_index(tmp_path: Path) -> None:
     pages = [line_page(tmp_path, "abc 12", 100 + 30 * i, name=f"{i}.png") for i in range(6)]
     first, again = samples(pages), samples(pages)

@@ -38,6 +38,22 @@ def sample_pages(folder: Path, count: int = 3) -> list[Page]:
     return pages
 
 
+def printed_page(path: Path, seed: int, texts: int = 8) -> Page:
+    """A white page of 320 pixels with lines of capitals that any detector finds, as a file."""
+    rng = np.random.default_rng(seed)
+    image = np.full((40 * texts, 320, 3), 255, np.uint8)
+    regions = []
+    for row in range(texts):
+        text = "".join(rng.choice(list("ABCDEFGHKLMNPRST"), rng.integers(5, 12)))
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.8, 2)
+        x, y = int(rng.integers(10, 60)), 40 * row + 28
+        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+        regions.append(rectangle(x - 1, y - height - 2, x + width + 1, y + 3, text))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return Page(path, regions)
+
+
 def icdar_line(region: TextRegion) -> str:
     values = ",".join(str(round(float(v), 2)) for v in region.polygon.reshape(-1))
     return f"{values},{'###' if region.ignore else region.text}"

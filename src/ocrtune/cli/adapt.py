@@ -9,10 +9,10 @@ import typer
 
 from ocrtune.bundle import PARTS
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import ALL_SIZES, Data, Json, Sizes, parsed_sizes
+from ocrtune.cli.options import ALL_SIZES, Data, Json, LearningCurve, Sizes, parsed_sizes
 
 if TYPE_CHECKING:
-    from ocrtune.workflows.adapt import AdaptResult
+    from ocrtune.workflows.adapt import AdaptRequest, AdaptResult
 
 NAME = "adapt"
 TASKS = ("auto", *PARTS, "ocr")
@@ -24,7 +24,11 @@ ocrtune adapt receipts/train --task detection --anchor photos/labelled
 
 ocrtune adapt paddle:labels.txt --task recognition --budget 20m
 
-ocrtune adapt icdar:pages --task detection --base ppocrv6-small-det --out adapted optimizer.lr=1e-3"""
+ocrtune adapt icdar:pages --task detection --base ppocrv6-small-det --out adapted optimizer.lr=1e-3
+
+ocrtune adapt receipts/labelled --unlabelled receipts/more --task detection
+
+ocrtune adapt receipts/train --task detection --learning-curve 10,25,50,100 --budget 60m"""
 
 
 def command(
@@ -45,6 +49,10 @@ def command(
     sizes: Sizes = ALL_SIZES,
     budget: Annotated[str, typer.Option(help="Time for everything: 20m, 90s, 1.5h.")] = "20m",
     out: Annotated[Path | None, typer.Option(help="Folder for the result; default: adapted_<data>.")] = None,
+    unlabelled: Annotated[
+        list[Path] | None, typer.Option(metavar="IMAGES", help="Images and folders to learn from without labels.")
+    ] = None,
+    learning_curve: LearningCurve = None,
     json: Json = False,
 ) -> None:
     """Check, split, measure the base, fine-tune, calibrate, export with a gate, report: one command.
@@ -75,17 +83,36 @@ def command(
         chosen,
         base,
         parse_budget(budget),
-        out or Path(f"adapted_{default_name(data)}"),
+        out or Path(f"{'adapted' if learning_curve is None else 'curve'}_{default_name(data)}"),
         tuple(overrides or ()),
         parsed_sizes(sizes),
         anchor,
+        unlabelled=tuple(unlabelled or ()),
     )
+    if learning_curve is not None:
+        _learning_curve(output, request, learning_curve)
+        return
     with workflow_console(output) as console:
         result = adapt(request, console)
     show_result(output, result)
     if not result.better:
         output.warn("the result is not better than the base with fitted settings; the report says what was found")
         raise typer.Exit(1)
+
+
+def _learning_curve(output: Output, request: AdaptRequest, shares: str) -> None:
+    from ocrtune.cli.training_view import show_curve, workflow_console
+    from ocrtune.errors import UsageError
+    from ocrtune.training.learning_curve import parse_shares
+    from ocrtune.workflows.adapt.curve import adapt_curve
+
+    if request.unlabelled:
+        raise UsageError("a learning curve is about labels alone", hint="leave out --unlabelled or --learning-curve")
+    parsed = parse_shares(shares)
+    with workflow_console(output) as console:
+        result = adapt_curve(request, parsed, console)
+    show_curve(output, result)
+    output.next(f"ocrtune adapt {request.data} --task {request.task}")
 
 
 def default_name(data: str) -> str:

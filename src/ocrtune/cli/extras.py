@@ -11,17 +11,22 @@ def need_training() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    _need("train", "torch", "lightning_fabric", "tensorboard")
+    need("train", "torch", "lightning_fabric", "tensorboard")
 
 
 def need_serving() -> None:
     """The same for `[serve]`."""
-    _need(
+    need(
         "serve", "fastapi", "uvicorn", "python_multipart", "grpc", "grpc_health", "grpc_reflection", "prometheus_client"
     )
 
 
-def _need(extra: str, *modules: str) -> None:
+def need(extra: str, *modules: str) -> None:
+    """Make sure that what an extra installs is there.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
     for module in modules:
         try:
             __import__(module)

@@ -22,7 +22,9 @@ from ocrtune.cli import (
     export,
     predict,
     serve,
+    sweep,
     train,
+    tune,
     weights,
 )
 from ocrtune.errors import DataError, OcrtuneError
@@ -37,9 +39,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, adapt, train, evaluate, calibrate, export, predict, serve, batch, doctor, bench):
+for module in (demo, adapt, train, sweep, evaluate, calibrate, export, predict, serve, batch, doctor, bench):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
-for group in (data, weights, config):
+for group in (data, tune, weights, config):
     app.add_typer(group.app, name=group.NAME)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from ocrtune.cli.console import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ocrtune.data.formats import DatasetPath, Written
 
 FORMATS = (
@@ -22,6 +25,15 @@ BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
 ]
 
+Config: TypeAlias = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration file.")]
+Overrides: TypeAlias = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win.")]
+LearningCurve: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERCENTAGES",
+        help="Train on nested parts of the labels instead, 10,25,50,100, and tell what more labels would give.",
+    ),
+]
 Sizes: TypeAlias = Annotated[str, typer.Option(help="Detection: lengths of the longer side to try, in pixels.")]
 ALL_SIZES = "960,1120,1280,1440,1600"
 
@@ -41,6 +53,13 @@ def parsed_sizes(text: str) -> tuple[int, ...]:
     if min(wanted) < 32:
         raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
     return wanted
+
+
+def train_command(config: Path, overrides: Sequence[str] | None, settings: Sequence[str]) -> str:
+    """The command that trains with found settings, which take the place of what was typed for the same keys."""
+    keys = {setting.partition("=")[0] for setting in settings}
+    kept = [override for override in overrides or () if override.partition("=")[0] not in keys]
+    return " ".join(["ocrtune train", str(config), *kept, *settings])
 
 
 def described_dataset(data: str, output: Output) -> DatasetPath:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import Json
+from ocrtune.cli.options import Json, LearningCurve
+
+if TYPE_CHECKING:
+    from ocrtune.config.schema import TrainConfig
 
 NAME = "train"
 EXAMPLES = """Examples:
@@ -21,7 +24,9 @@ ocrtune train --resume workdirs/exp_20261121_101500
 
 ocrtune train configs/detection.yaml trainer.num_gpus=4
 
-ocrtune train configs/detection.yaml trainer.num_gpus=16 --ray 10.0.0.1:6379"""
+ocrtune train configs/detection.yaml trainer.num_gpus=16 --ray 10.0.0.1:6379
+
+ocrtune train configs/detection.yaml --learning-curve 10,25,50,100     (how much would more labels give?)"""
 
 
 def command(
@@ -31,6 +36,7 @@ def command(
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Train on the Ray cluster at HOST:PORT, auto or local.")
     ] = None,
+    learning_curve: LearningCurve = None,
     json: Json = False,
 ) -> None:
     """Train from a configuration; writes OUTPUT_DIR/exp_<timestamp> with weights, logs, bundle and report.
@@ -51,6 +57,11 @@ def command(
 
     loaded = load_config(config, overrides or ()) if config is not None else None
     need_training()
+    if learning_curve is not None:
+        if loaded is None:
+            raise UsageError("a learning curve goes on by itself", hint="give the command that began it again")
+        _learning_curve(output, loaded.config, learning_curve)
+        return
     if ray is not None:
         from ocrtune.scale.cluster import need_ray
 
@@ -100,3 +111,22 @@ def command(
             **result.val.as_dict(),
         }
     )
+
+
+def _learning_curve(output: Output, config: TrainConfig, shares: str) -> None:
+    """Runs from parts of the labels, in a folder whose name follows from what is asked for."""
+    import hashlib
+
+    from ocrtune.cli.training_view import show_curve, workflow_console
+    from ocrtune.config.load import dump_yaml
+    from ocrtune.training.learning_curve import parse_shares
+    from ocrtune.workflows.settings.curve import curve_of_config
+
+    parsed = parse_shares(shares)
+    digest = hashlib.sha256(f"{dump_yaml(config)}{parsed}".encode()).hexdigest()[:8]
+    folder = Path(config.output_dir) / f"curve_{digest}"
+    output.say(f"folder: {folder}")
+    with workflow_console(output) as console:
+        result = curve_of_config(config, parsed, folder, console)
+    show_curve(output, result)
+    output.next(f"ocrtune eval {folder / 'share_100'} PATH/TO/OTHER/DATA")

@@ -12,6 +12,7 @@ from ocrtune.cli.console import Output
 if TYPE_CHECKING:
     from ocrtune.training.loop import Progress
     from ocrtune.workflows.console import Console
+    from ocrtune.workflows.settings.curve import CurveResult
 
 _LINE_EVERY = 20.0
 
@@ -46,6 +47,15 @@ def workflow_console(out: Output) -> Iterator[Console]:
             return bars.enter_context(out.bar(description, total))
 
         yield Console(say=out.say, watch=watch, bar=bar)
+
+
+def show_curve(out: Output, result: CurveResult) -> None:
+    """A learning curve: what was measured, what is forecast, and what that means."""
+    out.table("learning curve", ("", "labelled pages", result.curve.name, "95 % interval"), result.rows)
+    out.say(result.curve.sentence())
+    out.say(f"figure: {result.figure}")
+    out.say(f"figures as JSON: {result.json}")
+    out.result(result.as_dict())
 
 
 def _line(progress: Progress) -> str:

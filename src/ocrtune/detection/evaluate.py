@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ocrtune.detection.metric import DetectionScore, PageMatch, match_page, score
 from ocrtune.page import Page
 from ocrtune.runtime.detector import TextDetector
@@ -31,6 +34,10 @@ class DetectionResult:
 
     def as_dict(self) -> dict[str, Any]:
         return self.score.as_dict()
+
+    def tallies(self) -> npt.NDArray[np.float64]:
+        """float64 [pages, 2]: hmean is the sum of the first column over that of the second."""
+        return np.array([(2 * m.matched, m.predictions + m.labels) for m in self.matches], np.float64).reshape(-1, 2)
 
 
 def evaluate_detector(

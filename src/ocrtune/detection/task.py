@@ -153,6 +153,14 @@ class DetectionTask:
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples)
 
+    def largest_sample(self) -> Sample:
+        """Any sample: all have the size of a view.
+
+        Raises:
+            ImageError: its image is missing or damaged.
+        """
+        return self.samples.sample(0, 0)
+
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return self._loss_of(network(self._images(network, batch)), batch)
 

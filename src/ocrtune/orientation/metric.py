@@ -53,6 +53,11 @@ class OrientationResult:
     def figure(self) -> float:
         return self.accuracy
 
+    def tallies(self) -> npt.NDArray[np.float64]:
+        """float64 [lines, 2]: the accuracy is the sum of the first column over that of the second."""
+        right = (self.probabilities > self.threshold) == self.turned
+        return np.stack([right, np.ones(self.lines)], axis=1).astype(np.float64)
+
     @property
     def collapsed(self) -> int | None:
         """The direction in degrees that every line is given, whatever it is; None where both occur."""

@@ -107,6 +107,14 @@ class OrientationTask:
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples, self.preprocess, self.config.augment, self.config.trainer.seed)
 
+    def largest_sample(self) -> Sample:
+        """Any sample: all are padded to the width of the input.
+
+        Raises:
+            ImageError: its image is missing or damaged.
+        """
+        return self.samples.sample(0, 0)
+
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return self._loss_of(network(self._images(network, batch)), batch)
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
 
 from ocrtune.charset import normalised
@@ -99,6 +101,13 @@ class RecognitionResult:
 
     def as_dict(self) -> dict[str, Any]:
         return self.score.as_dict()
+
+    def tallies(self) -> npt.NDArray[np.float64]:
+        """float64 [pages, 2]: the accuracy is the sum of the first column over that of the second."""
+        counts = np.zeros((1 + max((line.page for line in self.lines), default=-1), 2))
+        for line in self.lines:
+            counts[line.page] += (line.right(self.score.policy), 1)
+        return counts
 
     @classmethod
     def of(cls, lines: list[LineResult], policy: TextPolicy) -> RecognitionResult:

@@ -35,6 +35,8 @@ from ocrtune.runtime.crop import TALL, crop_region, rectified_quad, turned_left,
 from ocrtune.runtime.preprocess import LinePreprocess
 
 _MIN_WIDTH = 8
+_GAP = (0.2, 0.6)  # between joined lines, as a share of the height
+_SHAKEN = 1.15  # by so much jitter can make a line longer for its height
 _WINDOW = 512  # lines that are sorted by width together, so that batches hold lines of similar width
 
 
@@ -173,6 +175,13 @@ class RecognitionSamples:
         line = self.lines[index]
         return f"{line.page.regions[0].source or line.page.name} ('{line.text}')"
 
+    def widest(self) -> int:
+        """Width in pixels of the widest sample that can come."""
+        ratio = float(self._ratios.max()) * self.config.stretch * _SHAKEN
+        width = max(self.preprocess.line_width(round(ratio * 1000), 1000), _MIN_WIDTH)
+        joins = self.config.join > 0 and self.space is not None
+        return 2 * width + round(_GAP[1] * self.preprocess.height) if joins else width
+
     def sample(self, epoch: int, index: int) -> Sample:
         """One line, changed.
 
@@ -253,7 +262,7 @@ def _groups(indices: npt.NDArray[np.int64], ratios: npt.NDArray[np.float64]) -> 
 
 def _joined(left: Image, right: Image, rng: np.random.Generator) -> Image:
     height = left.shape[0]
-    gap = np.broadcast_to(left[:, -1:], (height, int(rng.uniform(0.2, 0.6) * height), 3))
+    gap = np.broadcast_to(left[:, -1:], (height, int(rng.uniform(*_GAP) * height), 3))
     return np.ascontiguousarray(np.concatenate([left, gap, right], axis=1))
 
 

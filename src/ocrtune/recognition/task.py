@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -195,6 +196,11 @@ class RecognitionTask:
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         return collate(samples, self.preprocess)
+
+    def largest_sample(self) -> Sample:
+        """An empty line of the greatest width that can come, with the longest of the labels."""
+        image = np.zeros((self.preprocess.height, self.samples.widest(), 3), np.uint8)
+        return Sample(image, max((line.label for line in self.samples.lines), key=len))
 
     def loss(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return self._losses(network, self._lines(network, batch), batch)[0]

@@ -20,7 +20,7 @@ from torch import nn
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import ConfigError, GateError, Interrupted
 from ocrtune.nn.memory import out_of_memory, release_memory
-from ocrtune.task import Task
+from ocrtune.task import Evaluation, Task
 from ocrtune.training.averaging import MovingAverage
 from ocrtune.training.checkpoint import (
     FORMAT_VERSION,
@@ -146,6 +146,7 @@ class Trainer:
         resume_command: told to the user when the run is interrupted.
         deadline: when the last step should be done, on the monotonic clock; where steps take too long for it, the
             schedule is cut short. None: never.
+        each_evaluation: takes the step and its evaluation; what it raises ends the run.
 
     Raises:
         ConfigError: the monitored figure is none of the task's.
@@ -160,9 +161,10 @@ class Trainer:
         watch: Callable[[Progress], None] = lambda progress: None,
         resume_command: str | None = None,
         deadline: float | None = None,
+        each_evaluation: Callable[[int, Evaluation], None] = lambda step, result: None,
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
-        self._deadline = deadline
+        self._deadline, self.each_evaluation = deadline, each_evaluation
         self._echo, self._watch, self._resume_command = echo, watch, resume_command
         if config.early_stopping.monitor not in ("auto", task.monitor):
             raise ConfigError(
@@ -430,6 +432,7 @@ class Trainer:
         if result.warning is not None:
             log.line(result.warning)
         state.stopped_early = state.stopped_early or result.enough
+        self.each_evaluation(state.step, result)
 
     def _log(self, resume: bool) -> RunLog | SilentLog:
         if not self._processes.first:

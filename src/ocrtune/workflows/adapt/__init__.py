@@ -11,7 +11,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
 from ocrtune.data.lines import has_counted, readable
-from ocrtune.errors import DataError, GateError, ImageError
+from ocrtune.errors import DataError, GateError, ImageError, UsageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
@@ -123,6 +123,7 @@ def adapt(request: AdaptRequest, console: Console) -> AdaptResult:
         DataError: the data cannot be used.
         GateError: the budget or the pages are too few, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
+        UsageError: images without labels are of no use for the task.
     """
     resumed, earlier = claim(request.out, request)
     clock = Clock.start(request.budget, earlier)
@@ -151,6 +152,8 @@ def _timekeeping(request: AdaptRequest, console: Console, clock: Clock) -> Conso
 def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool) -> AdaptResult:
     bases = _bases(request)
     check_anchor(request)
+    if request.unlabelled and request.task == "orientation":
+        raise UsageError("directions are learnt from labelled lines alone", where="--unlabelled")
     parts = prepare(request, console)
     _check_texts(request, parts)
     if request.task != "detection":
@@ -165,7 +168,10 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool)
             time = Clock.start(clock.left * share)
             try:
                 stage = _STAGES[task](request, bases[task], parts, request.out / task, time, resumed, console)
-                stages.append(with_anchor(stage, request.out / task, console))
+                stage = with_anchor(stage, request.out / task, console)
+                stages.append(stage)
+                if task == "detection":
+                    parts = replace(parts, finder=stage.bundle if stage.comparison.better else stage.fitted_base)
             except GateError as error:
                 if not stages:
                     raise

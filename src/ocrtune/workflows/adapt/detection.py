@@ -18,6 +18,7 @@ from ocrtune.report.html import Picture, Table
 from ocrtune.runtime.load import detection_settings, load_detector
 from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.adapt.pseudo import TEACHER_SHARE, with_box_labels
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
@@ -62,16 +63,19 @@ def adapt_detection(
     calibrated = evaluate_detector(fitted, parts.report, console.bar("the calibrated base", len(parts.report)))
     reserve = _RESERVE + calibration_seconds + time.monotonic() - started
     console.say(f"base with calibrated thresholds: hmean {calibrated.score.hmean:.4f}")
-    outcome, config = training_run(
-        {"task": "detection", "input": {"page_size": before.best.preprocess.size}},
-        request,
-        base_name,
-        parts,
-        folder,
-        clock.left - reserve,
-        resumed,
-        console,
-    )
+    values = {"task": "detection", "input": {"page_size": before.best.preprocess.size}}
+    start = base_name
+    if parts.unlabelled:
+        console.say("a first training on the labels alone: its moving average then labels the other images")
+        seconds = TEACHER_SHARE * (clock.left - reserve)
+        teacher, _ = training_run(
+            values, request.unguarded(), base_name, parts, folder / "teacher", seconds, resumed, console
+        )
+        parts = with_box_labels(parts, teacher.bundle, folder, console)
+        if not request.guarded:  # the teacher has begun to forget
+            start = str(teacher.bundle.path)
+    outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
+    outcome.notes.extend([parts.pseudo_note] if parts.pseudo_note else [])
     after = _calibrate(outcome.bundle, parts.holdout, request.sizes, console)
     bundle = outcome.bundle.rewritten(
         folder / "bundle",

@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ocrtune.bundle import PARTS, TaskName
+from ocrtune.bundle import PARTS, Bundle, TaskName
 from ocrtune.calibration.thresholds import MIN_PAGES, PAGE_SIZES
 from ocrtune.config.schema import CONFIGS
 from ocrtune.data.check import FATAL, CheckReport, CheckSettings, check_dataset, find_leaks
+from ocrtune.data.content import content_hash
 from ocrtune.data.formats import DatasetPath, parse_dataset_path, write_dataset
 from ocrtune.data.lines import on_disk
 from ocrtune.data.split import split_pages
-from ocrtune.errors import DataError, GateError
+from ocrtune.errors import DataError, GateError, ImageError
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.recognition.upright import upright_labels
 from ocrtune.runtime.recognizer import TextRecognizer
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.predict import find_images
 
 HOLDOUT = 0.15
 MAX_HOLDOUT = 40
@@ -42,6 +45,7 @@ class AdaptRequest:
         overrides: further settings, as ``section.key=value``, or ``task.section.key=value`` for one stage of ``ocr``.
         sizes: lengths of a page's longer side, in pixels, among which a detector's is chosen.
         anchor: data of another kind on which the base should not get worse; None for no guard.
+        unlabelled: images and folders of them to learn from without a person's labels.
         firm: refuse a budget into which too few steps fit; otherwise the fewest are trained, whatever time they take.
     """
 
@@ -55,6 +59,7 @@ class AdaptRequest:
     sizes: tuple[int, ...] = PAGE_SIZES
     anchor: str | None = None
     firm: bool = True
+    unlabelled: tuple[Path, ...] = ()
 
     @property
     def guarded(self) -> bool:
@@ -81,7 +86,7 @@ class AdaptRequest:
 
     def fingerprint(self) -> str:
         """Tells whether a started job in the folder is the same job."""
-        parts = [self.data, self.val, self.task, self.base, *self.sizes, *self.overrides]
+        parts = [self.data, self.val, self.task, self.base, *self.sizes, *self.overrides, *map(str, self.unlabelled)]
         parts += [] if self.anchor is None else [f"anchor {self.anchor}"]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -97,6 +102,10 @@ class Parts:
         train_file, holdout_file: label files of the first two.
         checks: what the validator found.
         turned: training labels that were turned because they started at the far corner.
+        unlabelled: images without labels, none of which is among the pages above.
+        finder: detector that was adapted along, which finds the lines on them.
+        pseudo_file, pseudo_pages, pseudo_note: label file that a model made for them, for how many, and what is to be said
+            about it; see `ocrtune.workflows.adapt.pseudo`.
     """
 
     train: list[Page]
@@ -106,6 +115,19 @@ class Parts:
     holdout_file: Path
     checks: list[CheckReport]
     turned: int = 0
+    unlabelled: list[Page] = field(default_factory=list)
+    finder: Bundle | None = None
+    pseudo_file: Path | None = None
+    pseudo_pages: int = 0
+    pseudo_note: str | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        """What ``data.train`` names: a person's labels as often as it takes to be about half of what is seen."""
+        own = f"json:{self.train_file}"
+        if self.pseudo_file is None:
+            return [own]
+        return [own] * max(1, round(self.pseudo_pages / len(self.train))) + [f"json:{self.pseudo_file}"]
 
 
 def claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
@@ -119,7 +141,7 @@ def claim(folder: Path, request: AdaptRequest) -> tuple[bool, float]:
         known = json.loads(marker.read_text(encoding="utf-8"))
         same = known.get("fingerprint") == request.fingerprint()
         finished = (folder / "report.html").is_file()
-        begun = any((folder / name).is_dir() for name in ("run", "scout", *PARTS))
+        begun = any((folder / name).is_dir() for name in ("run", "scout", "teacher", *PARTS))
         if finished or (begun and not same):
             raise DataError(
                 "the output folder holds " + ("a finished job" if same else "another job"),
@@ -189,7 +211,36 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
         f"{len(train)} pages to train on, {len(holdout)} held out for choosing and calibrating, "
         f"{len(report)} for the before/after table"
     )
-    return Parts(train, holdout, report, data / "train.json", data / "holdout.json", checks)
+    labelled = {*hashes, *checks[-1].hashes}
+    unlabelled = _without_labels(request.unlabelled, labelled, console) if request.unlabelled else []
+    return Parts(train, holdout, report, data / "train.json", data / "holdout.json", checks, unlabelled=unlabelled)
+
+
+def _without_labels(sources: Sequence[Path], labelled: set[str], console: Console) -> list[Page]:
+    """Images to learn from without labels; copies of labelled ones are left out, above all of those to be measured on.
+
+    Raises:
+        DataError: a source does not exist, or no image is left.
+    """
+    found = [page for page in find_images(sources)[0] if isinstance(page.image, Path)]
+    each, kept, damaged = console.bar("looking at images without labels", len(found)), [], 0
+    for page in found:
+        try:
+            digest = content_hash(page.load())
+        except ImageError:
+            damaged += 1
+        else:
+            if digest not in labelled:
+                labelled = {*labelled, digest}
+                kept.append(page)
+        each()
+    if not kept:
+        raise DataError("no image is left that is not labelled already", where=", ".join(map(str, sources)))
+    console.say(
+        f"{len(kept)} images without labels; {len(found) - damaged - len(kept)} left out that are labelled or twice there, "
+        f"{damaged} that are damaged"
+    )
+    return kept
 
 
 def _val_dataset(request: AdaptRequest, dataset: DatasetPath) -> DatasetPath | None:

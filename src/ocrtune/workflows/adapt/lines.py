@@ -29,6 +29,7 @@ from ocrtune.runtime.load import load_orientation, load_recognizer, recognition_
 from ocrtune.training.loop import LAST
 from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, upright
+from ocrtune.workflows.adapt.pseudo import TEACHER_SHARE, with_text_labels
 from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
@@ -38,6 +39,8 @@ from ocrtune.workflows.train import with_metrics
 
 RECOGNITION_BASE = "ppocrv6-small-rec"
 ORIENTATION_BASE = "ppocr-mobile-ori"
+FINDER = "ppocrv4-mobile-det"
+"""Finds the lines of unlabelled images where no detector is adapted along."""
 SCOUT_SHARE = 0.3
 """Of the time for training, for a first model where labels were found that start at the wrong corner."""
 OVERTURN = 0.1
@@ -78,7 +81,18 @@ def adapt_recognition(
         parts = upright(parts, load_recognizer(scout.bundle), False, console)
         if not request.guarded:  # the scout has begun to forget
             start = str(scout.bundle.path)
+    if parts.unlabelled:
+        console.say("a training on the labels alone: its moving average then reads the other images")
+        seconds = TEACHER_SHARE * (clock.left - reserve)
+        teacher, _ = training_run(
+            values, request.unguarded(), start, parts, folder / "teacher", seconds, resumed, console
+        )
+        finder = parts.finder or resolve_part(FINDER, "detection")
+        parts = with_text_labels(parts, teacher.bundle, finder, folder, console)
+        if not request.guarded:
+            start = str(teacher.bundle.path)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
+    outcome.notes.extend([parts.pseudo_note] if parts.pseudo_note else [])
     holdout = _holdout_lines(recipe, parts, folder, console)
     same_size = replace(recognizer, preprocess=recognition_settings(outcome.bundle)[0])
     fitted_base = calibrate_reading(same_size, holdout, policy)

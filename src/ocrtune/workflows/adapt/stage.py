@@ -16,13 +16,13 @@ from ocrtune.errors import GateError
 from ocrtune.report.html import Picture, Table
 from ocrtune.training.loop import LAST
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
+from ocrtune.workflows.adapt.size import SizePreset, labels_for, size_preset
 from ocrtune.workflows.budget import MIN_STEPS, seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.forgetting import guarded
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
 
-EVALS = 6
 _MORE_EVALUATIONS = 3  # of an anchor's other pages, before and after
 
 
@@ -122,7 +122,7 @@ def training_run(
         config = load_config(run / CONFIG).config
         console.say(f"going on with the training in {run}")
     else:
-        config = _planned(values, request, base, parts, run, seconds, console)
+        config = planned_config(values, request, base, parts, run, seconds, console)
     chosen = any(override.startswith("schedule.steps=") for override in request.overrides_for(config.task))
     limited = not chosen and config.schedule.steps != MIN_STEPS  # the user's own number, or the fewest, are all trained
     outcome = train(
@@ -136,7 +136,7 @@ def training_run(
     return outcome, config
 
 
-def _planned(
+def planned_config(
     values: Mapping[str, Any],
     request: AdaptRequest,
     base: str,
@@ -145,15 +145,25 @@ def _planned(
     seconds: float,
     console: Console,
 ) -> TrainConfig:
-    """The training configuration, with as many steps as the time allows."""
+    """The training configuration, with as many steps as the time allows; see `training_run` for the arguments.
+
+    Raises:
+        GateError: the time is too short to learn anything.
+    """
+    task_name = values["task"]
+    labels = labels_for(task_name, parts.train)
+    size = size_preset(task_name, labels)
+    console.say(
+        f"{labels} {'pages' if task_name == 'detection' else 'lines'} to learn from ({size.name}): {size.reason}"
+    )
     defaults = {
         **values,
         "model": {"pretrained": base},
-        "data": {"train": f"json:{parts.train_file}", "val": f"json:{parts.holdout_file}"},
-        "trainer": {"evals": EVALS},
+        "data": {"train": parts.sources, "val": f"json:{parts.holdout_file}"},
+        "trainer": {"evals": size.evals},
         **({} if request.anchor is None else {"forgetting": {"anchor": request.anchor}}),
     }
-    overrides = request.overrides_for(values["task"])
+    overrides = request.overrides_for(task_name)
     loaded = load_config(None, (*_flat(defaults), *overrides))
     config = loaded.config
     if config.schedule.steps is not None:
@@ -180,9 +190,22 @@ def _planned(
         console.say(f"this machine is slow, or busy: {error.what}; {MIN_STEPS} are trained all the same")
         steps = MIN_STEPS
     console.say(f"a step takes {step:.2f} s here, an evaluation {evaluation:.1f} s: {steps} steps fit into the budget")
+    steps = worthwhile_steps(steps, size, len(task.samples), config.batch_size * config.trainer.accumulate, console)
     return build_config(
         {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
     )
+
+
+def worthwhile_steps(steps: int, size: SizePreset, samples: int, batch: int, console: Console) -> int:
+    """As many of the steps as the number of samples allows; what that means is said."""
+    most = round(min(size.most_steps(samples, batch), steps))
+    if most < steps:
+        console.say(
+            f"{most} are enough: by then each of the {samples} samples has been seen {size.most_views:.0f} times"
+        )
+    if most * batch < samples:
+        console.say(f"only {most * batch / samples:.0%} of the samples are seen even once: a larger --budget sees more")
+    return most
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[str]:

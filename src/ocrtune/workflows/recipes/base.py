@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from ocrtune.bundle import Bundle
@@ -42,6 +44,10 @@ class Result(Protocol):
 
     def as_dict(self) -> dict[str, Any]:
         """The interface's JSON object of ``eval``, without ``task``."""
+        ...
+
+    def tallies(self) -> npt.NDArray[np.float64]:
+        """What was right and what there was, page by page, float64 [pages, 2]: the figure is the one sum over the other."""
         ...
 
 

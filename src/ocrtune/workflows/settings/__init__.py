@@ -1,0 +1,1 @@
+"""Finding settings before or instead of one long run: learning rate, batch, sweeps, learning curves."""
