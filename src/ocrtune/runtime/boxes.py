@@ -26,9 +26,7 @@ class BoxDetector:
         boxes, scores = self._engine(blob)
         scale = np.array(image.shape[1::-1], np.float32) / np.array(self._engine.size, np.float32)
         quads = boxes.reshape(-1, 4, 2) * scale
-        return reading_order(
-            [TextRegion(quad, score=float(score)) for quad, score in zip(quads, scores, strict=True)]
-        )
+        return reading_order([TextRegion(quad, score=float(score)) for quad, score in zip(quads, scores, strict=True)])
 
     def predict(self, page: Page) -> Page:
         """The same page with the found regions.

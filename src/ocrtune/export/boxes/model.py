@@ -36,17 +36,22 @@ def detector_with_boxes(
     Args:
         network: a detector, normalised float32 [1, 3, H, W] -> probability map [1, 1, H, W].
         preprocess, thresholds: of its bundle; how pages are resized is left to whoever runs the file.
-        width, height: of the images, in pixels.
+        width, height: of the images, in pixels; see `parsed_size`.
 
     Returns:
         ``input`` float32 [1, 3, height, width], BGR from 0 to 1 -> ``boxes`` float32 [K, 8], corners x, y clockwise from
         the top left in input pixels, in the order of their first pixels, and ``scores`` float32 [K].
 
     Raises:
-        UsageError: the size is not possible, or the bundle finds outlines of more than four corners.
+        UsageError: the bundle finds outlines of more than four corners.
         BundleError: the network cannot be brought to this operator set.
     """
-    _check(thresholds, width, height)
+    if thresholds.box_type != "quad":
+        raise UsageError(
+            "the bundle finds outlines of any number of corners, and the boxes of this format have four",
+            where="thresholds.box_type",
+            hint="--format onnx gives the probability map for a decoding of your own",
+        )
     g = Graph()
     image = g.input("input", "float", [1, 3, height, width])
     prob, weights = _run(g, network, normalised(g, image, preprocess))
@@ -105,16 +110,17 @@ def _run(g: Graph, network: onnx.ModelProto, image: Tensor) -> tuple[Tensor, lis
     return Tensor(g, network.graph.output[0].name), list(network.graph.initializer)
 
 
-def _check(thresholds: DetectionThresholds, width: int, height: int) -> None:
-    if width not in SIZES or height not in SIZES:
-        raise UsageError(
-            f"the size {width}x{height} is not possible",
-            where="--size",
-            expected=f"WIDTHxHEIGHT, each {SIZES[0]} to {SIZES[-1]} in steps of {SIZES.step}, for example 800x800",
-        )
-    if thresholds.box_type != "quad":
-        raise UsageError(
-            "the bundle finds outlines of any number of corners, and this file's boxes have four",
-            where="thresholds.box_type",
-            hint="--format onnx gives the probability map for a decoding of your own",
-        )
+def parsed_size(text: str) -> tuple[int, int]:
+    """Width and height, as a user names them.
+
+    Raises:
+        UsageError: no file can be made for that.
+    """
+    width, separator, height = text.partition("x")
+    if separator and width.isdecimal() and height.isdecimal() and int(width) in SIZES and int(height) in SIZES:
+        return int(width), int(height)
+    raise UsageError(
+        f"no file can be made for the size '{text}'",
+        where="--size",
+        expected=f"WIDTHxHEIGHT, each {SIZES[0]} to {SIZES[-1]} in steps of {SIZES.step}, for example 800x800",
+    )

@@ -1,7 +1,7 @@
 """Minimal-area rectangles of components and of offset quads.
 
 Where OpenCV turns a rectangle along every edge of the hull, angles are swept here: sixteen over a quarter turn, then
-sixteen around the best of them, three times, down to a hundredth of a degree.
+sixteen around the best of them, and so on down to a few ten thousandths of a degree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ocrtune.export.boxes.graph import Graph, Tensor
 
 MIN_SIDE = 3.0
 """Rectangles with a shorter side are dropped; see `ocrtune.runtime.decode`."""
-_REACHES = tuple(math.pi / 4 / 8**sweep for sweep in range(4))  # each as far as the distance of the sweep before
+_REACHES = tuple(math.pi / 4 / 8**sweep for sweep in range(6))  # each as far as the distance of the sweep before
 _OFFSETS = np.linspace(-1, 1, 17, dtype=np.float32)
 _BEYOND = 1 << 20  # more than any row or column
 

@@ -43,19 +43,22 @@ def filled_quads(g: Graph, quads: Quads, width: int, height: int) -> Runs:
     rises = quads.y > other.y
     from_x, to_x = g.choose(rises, other.x, quads.x), g.choose(rises, quads.x, other.x)
     from_y, to_y = g.choose(rises, other.y, quads.y), g.choose(rises, quads.y, other.y)
-    # a flat edge covers several pixels of a row: those where it is nearer to this row than to the next
-    half = g.choose(to_y - from_y < abs(to_x - from_x), 0.5, 0.0).take(owner)
+    # a steep edge has one pixel in a row, the nearest; a flat one has those that are nearer to this row than to others
+    flat = to_y - from_y < abs(to_x - from_x)
+    half, slack = g.choose(flat, 0.5, 0.0).take(owner), g.choose(flat, 1e-3, 0.5).take(owner)
     from_x, to_x, from_y, to_y = (part.take(owner) for part in (from_x, to_x, from_y, to_y))
     span = g.largest(to_y - from_y, 1e-3)
     at_begin = from_x + (to_x - from_x) * g.smallest(g.largest((y - half - from_y) / span, 0.0), 1.0)
     at_end = from_x + (to_x - from_x) * g.smallest(g.largest((y + half - from_y) / span, 0.0), 1.0)
+    left = g.node("Ceil", g.smallest(at_begin, at_end) - slack)
+    right = g.node("Floor", g.largest(at_begin, at_end) + slack)
     meets = (from_y <= y) & (y <= to_y)
-    left = g.minimum(g.choose(meets, g.smallest(at_begin, at_end), float(width)), 1)
-    right = g.maximum(g.choose(meets, g.largest(at_begin, at_end), -1.0), 1)
+    leftmost = g.minimum(g.choose(meets, left, float(width)), 1)
+    rightmost = g.maximum(g.choose(meets, right, -1.0), 1)
 
-    begin, end = g.node("Floor", left + 0.5), g.node("Floor", right + 0.5)
-    first = g.smallest(g.largest(begin, 0.0), float(width - 1))
-    last = g.largest(g.smallest(g.choose(begin < float(width), end, -1.0), float(width - 1)), first - 1.0)
+    first = g.smallest(g.largest(leftmost, 0.0), float(width - 1))
+    rightmost = g.choose(leftmost < float(width), rightmost, -1.0)
+    last = g.largest(g.smallest(rightmost, float(width - 1)), first - 1.0)
     return Runs(row * width + first.to("int64"), row * width + last.to("int64"), owner, top.count())
 
 
