@@ -1,7 +1,7 @@
 """Hmean and time a page of onnx-boxes files, side by side with the normal path on pages stretched to the same size.
 
-An argument is the number of pages. The last row of each data set is the normal path with the bundle's own pre-processing, which keeps the pages' shape.
-The sides take turns page by page, so that whatever else the machine does hits both.
+The last row of each data set is the normal path with the bundle's own pre-processing, which keeps the pages' shape.
+An argument is the number of pages. The sides take turns page by page, so that whatever else the machine does hits both.
 """
 
 from __future__ import annotations

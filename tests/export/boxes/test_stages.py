@@ -14,8 +14,10 @@ import pytest
 
 from ocrtune.export.boxes.components import Runs, connected_runs
 from ocrtune.export.boxes.graph import Graph, Tensor, TypeName
+from ocrtune.export.boxes.model import normalised
 from ocrtune.export.boxes.rectangles import Points, Quads, smallest_around, smallest_rectangles
 from ocrtune.export.boxes.scores import filled_quads, mean_of_runs
+from ocrtune.runtime.preprocess import DetectionPreprocess
 
 Array = npt.NDArray[np.generic]
 TYPES: dict[str, TypeName] = {"bool": "bool", "int64": "int64", "float32": "float"}
@@ -27,9 +29,20 @@ def computed(build: Callable[..., list[Output]], *arrays: Array) -> list[npt.NDA
     """Run a stage alone: ``build`` gets the graph and a tensor for each array, and gives tensors, types and axes."""
     g = Graph()
     inputs = [g.input(f"x{i}", TYPES[str(a.dtype)], a.shape) for i, a in enumerate(arrays)]
-    model = g.model([(tensor, kind, list("NM"[:axes])) for tensor, kind, axes in build(g, *inputs)])
+    model = g.model([(tensor, kind, list("NMHW"[:axes])) for tensor, kind, axes in build(g, *inputs)])
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return list(session.run(None, {f"x{i}": array for i, array in enumerate(arrays)}))
+
+
+@pytest.mark.parametrize("channels", ["bgr", "rgb"])
+def test_pixels_become_what_the_bundle_says(channels: str) -> None:
+    preprocess = DetectionPreprocess.model_validate(
+        {"channels": channels, "mean": (0.1, 0.2, 0.3), "std": (0.5, 0.6, 1)}
+    )
+    image = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    blob = image.transpose(2, 0, 1)[np.newaxis].astype(np.float32) / 255.0
+    (found,) = computed(lambda g, x: [(normalised(g, x, preprocess), "float", 4)], blob)
+    np.testing.assert_allclose(found[0], preprocess.normalise(image).transpose(2, 0, 1), atol=1e-6)
 
 
 def spiral() -> npt.NDArray[np.bool_]:
