@@ -18,8 +18,8 @@ OPSET = 18
 """The first one in which ScatterElements takes the largest or smallest of what meets in one place."""
 IR_VERSION = 8
 """Of that opset, so that engines of its age read the file."""
-_TYPES = {"bool": TensorProto.BOOL, "int32": TensorProto.INT32, "int64": TensorProto.INT64, "float": TensorProto.FLOAT}
-TypeName: TypeAlias = Literal["bool", "int32", "int64", "float"]
+_TYPES = {"bool": TensorProto.BOOL, "int64": TensorProto.INT64, "float": TensorProto.FLOAT}
+TypeName: TypeAlias = Literal["bool", "int64", "float"]
 Shape: TypeAlias = Sequence[int | str]
 
 
@@ -49,9 +49,6 @@ class Tensor:
     def __mod__(self, other: Operand) -> Tensor:
         return self.graph.node("Mod", self, other)
 
-    def __neg__(self) -> Tensor:
-        return self.graph.node("Neg", self)
-
     def __abs__(self) -> Tensor:
         return self.graph.node("Abs", self)
 
@@ -69,9 +66,6 @@ class Tensor:
 
     def __and__(self, other: Tensor) -> Tensor:
         return self.graph.node("And", self, other)
-
-    def __or__(self, other: Tensor) -> Tensor:
-        return self.graph.node("Or", self, other)
 
     def __invert__(self) -> Tensor:
         return self.graph.node("Not", self)
