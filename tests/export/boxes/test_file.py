@@ -42,8 +42,8 @@ def found_on(prob: ProbMap, thresholds: DetectionThresholds) -> tuple[list[TextR
     """Regions of a map from the graph and from the normal path."""
     height, width = prob.shape
     g = Graph()
-    quads, scores = boxes_of_map(g, g.input("prob", "float", [1, 1, height, width]), thresholds, width, height)
-    outputs = [g.named(quads.x, "x"), g.named(quads.y, "y"), g.named(scores, "scores")]
+    quads, mean = boxes_of_map(g, g.input("prob", "float", [1, 1, height, width]), thresholds, width, height)
+    outputs = [g.named(quads.x, "x"), g.named(quads.y, "y"), g.named(mean, "scores")]
     model = g.model([(tensor, "float", list("KC"[:axes])) for tensor, axes in zip(outputs, (2, 2, 1), strict=True)])
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     x, y, means = session.run(None, {"prob": prob[None, None]})
