@@ -89,6 +89,23 @@ class OnnxTextEngine(_Session):
         return classes, probabilities
 
 
+class OnnxBoxEngine(_Session):
+    """Gives what an ``onnx-boxes`` file finds on an image."""
+
+    LEVEL = "ORT_ENABLE_ALL"  # of every session that does not choose: what users run
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image, in pixels."""
+        _, _, height, width = self._session.get_inputs()[0].shape
+        return width, height
+
+    def __call__(self, image: Batch) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Boxes, float32 [K, 8], in pixels of the image, float32 [1, 3, H, W] BGR from 0 to 1; and scores, float32 [K]."""
+        boxes, scores = self.outputs(image)
+        return boxes, scores
+
+
 def with_best_class(model: Path | bytes) -> bytes:
     """A recogniser's ONNX file whose outputs are each column's best class and its probability instead of all of them.
 
