@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
+import cv2
 import numpy as np
 from _common import pages, show
 from _serving import Answers, Client, grpc_client, http_client, load, server_process
 
-from ocrtune.page import decode_image
+from ocrtune.page import Page, decode_image
 from ocrtune.runtime.pages import PageModel, page_model
 from ocrtune.weights.registry import published_bundle
 
@@ -30,9 +32,14 @@ def loop_seconds(model: PageModel, images: Sequence[bytes]) -> float:
     return time.perf_counter() - started
 
 
+def image_file(page: Page) -> bytes:
+    """A page's image file; a PNG where it was generated."""
+    return page.path.read_bytes() if isinstance(page.image, Path) else bytes(cv2.imencode(".png", page.load())[1])
+
+
 def main() -> None:
     label, some = pages("receipts/val", PAGES)
-    images = [page.path.read_bytes() for page in some]
+    images = [image_file(page) for page in some]
     model = page_model(published_bundle(BUNDLE))
     loop_seconds(model, images[:2])
     loop = 0.0

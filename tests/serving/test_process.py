@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 from collections import Counter
@@ -129,7 +130,7 @@ def test_serving_loads_no_torch() -> None:
     subprocess.run([*OCRTUNE[:1], "-c", check], env=quiet_environment(), check=True)
 
 
-@pytest.mark.skipif("CI" not in os.environ and not os.path.exists("/usr/bin/curl"), reason="curl is absent")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent")
 def test_the_commands_of_the_documentation_run(server: ServerProcess, heads: list[Path], tmp_path: Path) -> None:
     text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
     (tmp_path / "page.jpg").write_bytes(heads[0].read_bytes())

@@ -66,7 +66,7 @@ class Batcher:
     def _outcomes(self, images: Sequence[Image]) -> list[list[TextRegion] | Exception]:
         """What the model finds on each image, or raises for it; one that breaks a batch harms no other."""
         try:
-            return [*self._model(images)]
+            return [regions for _, regions in zip(images, self._model(images), strict=True)]
         except Exception as error:
             if len(images) == 1:
                 return [error]
