@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -42,12 +42,14 @@ class Evaluation:
         figures: everything that is logged, by name.
         details: what the task needs later, such as the fitted thresholds; plain values only.
         merit: what states are compared by, higher is better, where ``monitor`` is too coarse for that; None: ``monitor``.
+        signs: what else a diagnosis of the training looks at, by name.
     """
 
     monitor: float
     figures: Mapping[str, float]
     details: Mapping[str, Any]
     merit: float | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -85,7 +87,7 @@ class Task(Protocol):
         ...
 
     def loss(self, network: nn.Module, batch: Any) -> Mapping[str, Tensor]:
-        """Scalars, the sum under ``loss``."""
+        """Scalars: the sum under ``loss``, its parts, and what else is logged of each step."""
         ...
 
     def evaluate(self, network: nn.Module) -> Evaluation:

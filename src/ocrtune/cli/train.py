@@ -22,6 +22,9 @@ def command(
     config: Annotated[Path | None, typer.Argument(metavar="CONFIG.yaml", help="Configuration file.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a run, exactly where it was.")] = None,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="See first whether one batch can be learnt by heart; if not, do not train.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train from a configuration; writes OUTPUT_DIR/exp_<timestamp> with weights, logs, bundle and report.
@@ -53,6 +56,7 @@ def command(
             resume=resume is not None,
             console=console,
             resume_command=f"ocrtune train --resume {folder}",
+            sanity=sanity,
         )
     output.table("validation data", result.columns, [result.row])
     for note in result.notes:
@@ -67,5 +71,6 @@ def command(
             "bundle": str(result.bundle.path),
             f"base_{result.monitor}": result.base,
             **result.val.as_dict(),
+            "diagnosis": [diagnosis.as_dict() for diagnosis in result.diagnosis],
         }
     )

@@ -153,7 +153,9 @@ class DetectionTask:
         device = next(network.parameters()).device
         output = network(self._normalised(batch.images.to(device)))
         targets = batch.float_targets()
-        return db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+        parts = db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+        taught = targets.shrink_mask > 0
+        return {**parts, "text": (targets.shrink_map * taught).sum() / taught.sum().clamp(min=1)}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
         best = self.fit_thresholds(network)
@@ -162,6 +164,7 @@ class DetectionTask:
             monitor=hmean,
             figures={"hmean": hmean, "precision": precision, "recall": recall},
             details={"thresholds": best.thresholds.model_dump(mode="json")},
+            signs={"unclip_ratio": best.thresholds.unclip_ratio},
         )
 
     def fit_thresholds(self, network: nn.Module) -> Setting:

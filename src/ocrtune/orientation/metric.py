@@ -54,6 +54,11 @@ class OrientationResult:
         return self.accuracy
 
     @property
+    def called_turned(self) -> float:
+        """Share of the lines that are called turned; a half is right."""
+        return float((self.probabilities > self.threshold).mean()) if self.lines else 0.0
+
+    @property
     def collapsed(self) -> int | None:
         """The direction in degrees that every line is given, whatever it is; None where both occur."""
         (a, b), (c, d) = self.confusion

@@ -115,6 +115,7 @@ class OrientationTask:
             monitor=result.accuracy,
             figures={"accuracy": result.accuracy},
             details={"thresholds": {"turn_thresh": result.threshold}, "collapsed": result.collapsed},
+            signs={"turned": result.called_turned},
         )
 
     def measured(self, network: nn.Module) -> OrientationResult:

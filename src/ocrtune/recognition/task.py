@@ -208,12 +208,17 @@ class RecognitionTask:
         return {"loss": ctc + guide, "ctc": ctc, "guide": guide}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
-        score = score_lines(self.read(network), self.policy)
+        lines = self.read(network)
+        score = score_lines(lines, self.policy)
         return Evaluation(
             monitor=score.accuracy,
             figures={"accuracy": score.accuracy, "1-ned": score.one_minus_ned, "cer": score.cer},
             details={},
             merit=-score.cer,  # on some hundred lines, characters tell states apart that whole lines do not
+            signs={
+                "empty": sum(not line.text for line in lines) / max(len(lines), 1),
+                "confidence": sum(line.confidence for line in lines) / max(len(lines), 1),
+            },
         )
 
     def read(self, network: nn.Module) -> list[LineResult]:

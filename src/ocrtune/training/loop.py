@@ -22,7 +22,7 @@ from ocrtune.errors import ConfigError, GateError, Interrupted
 from ocrtune.task import Evaluation, Task
 from ocrtune.training.averaging import MovingAverage
 from ocrtune.training.checkpoint import FORMAT_VERSION, load_checkpoint, plain_tensors, save_atomically
-from ocrtune.training.freeze import BackboneFreeze
+from ocrtune.training.freeze import Freeze, lr_factors, parts, table_lines, table_rows
 from ocrtune.training.loading import batches
 from ocrtune.training.optim import automatic_lr, build_optimizer, set_lr
 from ocrtune.training.precision import resolve_precision
@@ -111,9 +111,16 @@ class Trainer:
         echo: takes lines for the terminal.
         watch: takes the progress after each step.
         resume_command: told to the user when the run is interrupted.
+        observe: called after each evaluation, when its figures are in the folder's ``metrics.csv``.
+
+    Attributes:
+        lr, automatic_lr: peak learning rate, and what ``auto`` would have been.
+        parts: the network's parts, and from when on they train.
+        what_trains: the same as rows of a table.
 
     Raises:
-        ConfigError: the monitored figure is none of the task's.
+        ConfigError: the monitored figure is none of the task's, a part of the network is named that does not exist, or
+            nothing would train.
     """
 
     def __init__(
@@ -124,9 +131,10 @@ class Trainer:
         echo: Callable[[str], None] = lambda line: None,
         watch: Callable[[Progress], None] = lambda progress: None,
         resume_command: str | None = None,
+        observe: Callable[[], None] = lambda: None,
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
-        self._echo, self._watch, self._resume_command = echo, watch, resume_command
+        self._echo, self._watch, self._resume_command, self._observe = echo, watch, resume_command, observe
         if config.early_stopping.monitor not in ("auto", task.monitor):
             raise ConfigError(
                 f"'{config.early_stopping.monitor}' is no figure of this task",
@@ -144,13 +152,13 @@ class Trainer:
         network = task.network()
         scales = task.lr_scales(network)
         lr = config.optimizer.lr
-        automatic = task.lr_factor * automatic_lr(self.plan.effective_batch, scales is not None)
-        self.lr = automatic if lr == "auto" else lr
+        self.automatic_lr = task.lr_factor * automatic_lr(self.plan.effective_batch, scales is not None)
+        self.lr = self.automatic_lr if lr == "auto" else lr
+        self._freeze = Freeze(network, config.freeze, task.backbone_names(network), self.plan.steps_per_epoch)
+        self.parts = parts(network, self._freeze.start, lr_factors(network, config.optimizer.lr_factors))
+        self.what_trains = table_rows(self.parts, self.lr, scales is not None)
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)
         set_lr(optimizer, 1.0)
-        self._freeze = BackboneFreeze(
-            network, task.backbone_names(network), round(config.freeze.backbone_epochs * self.plan.steps_per_epoch)
-        )
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._raw = network
         self._average = MovingAverage(network, config.trainer.ema_decay) if config.trainer.ema else None
@@ -184,6 +192,8 @@ class Trainer:
                 f"{plan.effective_batch} of {len(self.task.samples)} samples, precision "
                 f"{self._fabric._precision.precision}, learning rate {self.lr:.3g}"
             )
+            for line in table_lines(self.what_trains):
+                log.line(line)
             if not self.state.stopped_early:
                 self._steps(log, stop)
             save_atomically(plain_tensors(self._raw.state_dict()), self.folder / FINAL)
@@ -275,6 +285,7 @@ class Trainer:
         state = self.state
         result: Evaluation = self.task.evaluate(self.evaluated)
         log.figures(state.step, epoch, "val", result.figures)
+        log.figures(state.step, epoch, "sign", result.signs)
         merit = result.monitor if result.merit is None else result.merit
         better = state.best_merit is None or merit > state.best_merit
         if better:
@@ -288,6 +299,7 @@ class Trainer:
         log.line(
             f"step {state.step}/{self.plan.total_steps}  loss {loss:.4f}  {figures}{'  best' if better else ''}{time_left}"
         )
+        self._observe()
 
     def _save(self) -> None:
         save_atomically(

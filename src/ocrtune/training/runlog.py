@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+LOG, METRICS = "log.txt", "metrics.csv"
 COLUMNS = ("step", "epoch", "kind", "name", "value")
 
 
@@ -26,8 +27,8 @@ class RunLog:
 
     def __init__(self, folder: Path, step: int = 0, echo: Callable[[str], None] = lambda line: None) -> None:
         self._echo = echo
-        self._log = (folder / "log.txt").open("a", encoding="utf-8")
-        path = folder / "metrics.csv"
+        self._log = (folder / LOG).open("a", encoding="utf-8")
+        path = folder / METRICS
         rows = [row for row in read_metrics(path) if int(row["step"]) <= step] if step and path.is_file() else []
         self._csv = path.open("w", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._csv, COLUMNS)
@@ -37,7 +38,7 @@ class RunLog:
 
     def line(self, text: str) -> None:
         """One line with the time of day, in the file and on the terminal."""
-        self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        self._log.write(_stamped(text))
         self._log.flush()
         self._echo(text)
 
@@ -63,10 +64,20 @@ class RunLog:
         self.close()
 
 
+def append_line(folder: Path, text: str) -> None:
+    """One line with the time of day at the end of a run's log, for what is said outside the loop."""
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(_stamped(text))
+
+
 def read_metrics(path: Path) -> list[dict[str, str]]:
     """Rows of a ``metrics.csv``; a last line that was cut off by a crash is left out."""
     with path.open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if row["value"]]
+
+
+def _stamped(text: str) -> str:
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n"
 
 
 def _event_writer(folder: Path, step: int) -> SummaryWriter:
