@@ -15,6 +15,7 @@ from ocrtune.detection.evaluate import DetectionResult
 from ocrtune.detection.metric import match_page, score
 from ocrtune.detection.warmstart import RATIOS, BaseFit
 from ocrtune.errors import GateError, Interrupted
+from ocrtune.orientation.metric import OrientationResult
 from ocrtune.page import Page
 from ocrtune.recognition.metric import LineResult, RecognitionResult
 from ocrtune.recognition.task import LineCheck
@@ -22,7 +23,14 @@ from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.training.diagnose import FILE, Diagnosis, Diagnostics, Remedy, before
 from ocrtune.training.diagnose.course import Course, Setting
 from ocrtune.training.diagnose.during import during
-from ocrtune.training.diagnose.limits import Outcome, Remains, after, detection_remains, recognition_remains
+from ocrtune.training.diagnose.limits import (
+    Outcome,
+    Remains,
+    after,
+    detection_remains,
+    orientation_remains,
+    recognition_remains,
+)
 from ocrtune.training.freeze import NEVER, Part
 from support.pages import rectangle
 
@@ -191,7 +199,7 @@ def test_schedules_of_the_ratio_are_judged_by_what_they_do_in_this_run() -> None
     restarted = {d.code for d in before.ratio(BASE_FIT, TargetSpec(shrink_ratio=0.4, total_epoch=20), epochs=20)}
     assert restarted == {"ratio-apart", "ratio-moves"}
     slow = TargetSpec(shrink_ratio=0.5, total_epoch=10_000)
-    assert [d.severity for d in before.ratio(BASE_FIT, slow, epochs=20)] == ["info"], "0.5 to 0.5004 harms nobody"
+    assert not list(before.ratio(BASE_FIT, slow, epochs=20)), "0.5 to 0.5004 harms nobody"
 
 
 def test_a_wrong_charset_and_one_that_lacks_a_few() -> None:
@@ -358,3 +366,20 @@ def test_an_error_that_ends_a_run_is_a_diagnosis_and_carries_the_others(tmp_path
     with pytest.raises(Interrupted), kept.of_errors():
         raise Interrupted("stopped")
     assert len(kept.found) == 2, "an interruption is nothing wrong"
+
+
+def test_a_base_that_is_far_from_the_labels() -> None:
+    (found,) = before.base_far("hmean", 0.4, "icdar:x", "ppocrv4-mobile-det")
+    assert found.remedies[0].do == "ocrtune data check icdar:x --base ppocrv4-mobile-det"
+    assert not list(before.base_far("hmean", 0.9, "icdar:x", "ppocrv4-mobile-det"))
+
+
+def test_remains_of_a_direction_classifier() -> None:
+    result = OrientationResult(np.array([0.1, 0.95, 0.6, 0.9], np.float32), np.array([False, False, False, True]), 0.5)
+    left = orientation_remains(result)
+    assert (left.texts, left.wrong, left.contradicted) == (4, 2, 1)
+
+
+def test_numbers_that_json_does_not_have_are_null() -> None:
+    shown = Diagnosis("x", "before", "error", "y", {"loss": float("inf"), "steps": 3}).as_dict()
+    assert shown["evidence"] == {"loss": None, "steps": 3}

@@ -158,19 +158,24 @@ class DetectionTask:
         return {**parts, "text": (targets.shrink_map * taught).sum() / taught.sum().clamp(min=1)}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
-        best = self.fit_thresholds(network)
+        settings = self._fitted(network)
+        best = settings[0]
         precision, recall, hmean = best.precision_recall_hmean
         return Evaluation(
             monitor=hmean,
             figures={"hmean": hmean, "precision": precision, "recall": recall},
             details={"thresholds": best.thresholds.model_dump(mode="json")},
-            signs={"unclip_ratio": best.thresholds.unclip_ratio},
+            # at 0.5, because the division of a base's logits moves no pixel over it
+            signs={"unclip_ratio": next(s.thresholds.unclip_ratio for s in settings if s.thresholds.bin_thresh == 0.5)},
         )
 
     def fit_thresholds(self, network: nn.Module) -> Setting:
         """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
-        engine = TorchEngine(network)
-        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID)[0]
+        return self._fitted(network)[0]
+
+    def _fitted(self, network: nn.Module) -> list[Setting]:
+        """All of the coarse grid, the best first."""
+        return search_thresholds(TorchEngine(network), self._val, self.preprocess, self.thresholds, QUICK_GRID)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] BGR -> float32 [N, 3, H, W] in channels-last memory."""

@@ -105,8 +105,7 @@ def ratio(fit: BaseFit, spec: TargetSpec, epochs: float) -> Iterator[Diagnosis]:
     own = fit.shrink_ratio
     evidence = {"shrink_ratio": first, "base_ratio": own, "last_ratio": last, "dice_of_base": fit.dice_by_ratio[own]}
     keep = Remedy("targets.shrink_ratio=auto", f"goes on with the base's own {own}")
-    apart = abs(first - own) > _RATIO_APART
-    if apart:
+    if abs(first - own) > _RATIO_APART:
         wide = "less far from the outline: boxes come out too large" if first > own else "further in: boxes shrink"
         frozen_bug = (
             "; 0.81 is what PaddleOCR of 2023 and 2024 trained with by mistake"
@@ -132,9 +131,6 @@ def ratio(fit: BaseFit, spec: TargetSpec, epochs: float) -> Iterator[Diagnosis]:
             evidence,
             (Remedy("targets.total_epoch=null", "keeps the ratio"), keep),
         )
-    if not apart and last - first <= _RATIO_MOVES:
-        message = f"the base's maps fit a shrink ratio of {own} best; training uses {first:g}"
-        yield Diagnosis("ratio", "before", "info", message, evidence)
 
 
 def page_scale(heights: Sequence[float], page_size: int, view_size: int) -> Iterator[Diagnosis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 from ocrtune.data.check.findings import RANK, Severity
@@ -61,7 +62,7 @@ class Diagnosis:
             "when": self.when,
             "severity": self.severity,
             "message": self.message,
-            "evidence": {name: rounded(value) for name, value in self.evidence.items()},
+            "evidence": {name: rounded(value) if isfinite(value) else None for name, value in self.evidence.items()},
             "remedies": [{"do": remedy.do, "why": remedy.why} for remedy in self.remedies],
             "suspects": list(self.suspects),
         }

@@ -68,8 +68,9 @@ class Diagnostics:
             raise
         except OcrtuneError as error:
             ending = Diagnosis.of(error, self.phase)
-            if ending.code not in self._found:
-                self._found[ending.code] = ending  # the error itself is shown by whoever called
-            self.add(())
+            known = self._found.get(ending.code)
+            if known is None or known.severity != "error":
+                self._told.add((ending.code, ending.severity))  # whoever called shows the error itself
+                self.add([ending])
             error.diagnosis = [diagnosis.as_dict() for diagnosis in self.found]
             raise

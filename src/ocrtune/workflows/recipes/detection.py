@@ -80,7 +80,11 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
         fit = task.base_fit
         if fit is None:
             return []
-        return [f"The base's logits were divided by {fit.temperature:g}, so that wrong pixels have a gradient."]
+        return [
+            f"The base's maps agree best with a shrink ratio of {fit.shrink_ratio} "
+            f"(dice {fit.dice_by_ratio[fit.shrink_ratio]:.3f}); training used {task.config.targets.shrink_ratio}.",
+            f"The base's logits were divided by {fit.temperature:g}, so that wrong pixels have a gradient.",
+        ]
 
     def before(self, task: DetectionTask, train: Sequence[Page], epochs: float, start: StartFigures) -> list[Diagnosis]:
         config = task.config

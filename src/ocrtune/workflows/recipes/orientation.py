@@ -52,6 +52,8 @@ class OrientationRecipe(LineRecipe[OrientationTask, OrientationResult]):
                 f"the classifier has collapsed: it calls every line {details['collapsed']} degrees",
                 expected="both directions",
                 hint="look whether labels start at the text's own top left, and lower the learning rate",
+                code="direction-collapse",
+                evidence={"called_turned": float(details["collapsed"] != 0)},
             )
         return write_orientation_bundle(
             path,
