@@ -89,6 +89,8 @@ def test_a_rate_that_is_a_hundred_times_too_high_is_named_before_and_during() ->
     found = during(course, setting(lr=0.3))
     assert "100 times" in one(found, "loss-rose").message
     assert one(found, "loss-rose").remedies[0].do == "optimizer.lr=auto"
+    zeroed = Course([0.3, 9e5, 0.0, 8e5, 0.0, 7e5], evaluations=evaluations(0.0))
+    assert "loss-rose" in codes(during(zeroed, setting(lr=0.3))), "CTC's zeros are no low losses"
 
 
 def test_usual_rates_are_not_told_and_tiny_ones_are() -> None:

@@ -84,6 +84,17 @@ def test_a_batch_that_can_be_learnt_passes_and_nothing_is_left_behind() -> None:
     assert torch.equal(torch.rand(1), expected), "the training that follows has the same chance"
 
 
+def test_a_loss_that_jumps_and_is_then_zeroed_has_not_been_learnt() -> None:
+    class Zeroed(Line):
+        def loss(self, network: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
+            loss = super().loss(network, batch)["loss"]
+            return {"loss": torch.where(loss < 1e6, loss, 0 * loss)}  # as CTC's zero_infinity does
+
+    found = overfit_one_batch(Zeroed(), config(), lr=10.0)
+    assert found.code == "sanity-failed"
+    assert "the learning rate is too high" in found.message
+
+
 @pytest.mark.parametrize(
     ("lr", "contradicting", "why"),
     [

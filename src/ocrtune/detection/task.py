@@ -15,7 +15,7 @@ from ocrtune.detection.loss import db_loss
 from ocrtune.detection.model import DBDetector
 from ocrtune.detection.network import FAMILY
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
-from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
+from ocrtune.detection.search import QUICK_GRID, search_thresholds
 from ocrtune.detection.warmstart import BaseFit, fit_base
 from ocrtune.nn.backbones.pplcnetv3 import PPLCNetV3Det
 from ocrtune.nn.engine import TorchEngine
@@ -158,8 +158,8 @@ class DetectionTask:
         return {**parts, "text": (targets.shrink_map * taught).sum() / taught.sum().clamp(min=1)}
 
     def evaluate(self, network: nn.Module) -> Evaluation:
-        settings = self._fitted(network)
-        best = settings[0]
+        settings = search_thresholds(TorchEngine(network), self._val, self.preprocess, self.thresholds, QUICK_GRID)
+        best = settings[0]  # what the weights are worth
         precision, recall, hmean = best.precision_recall_hmean
         return Evaluation(
             monitor=hmean,
@@ -168,14 +168,6 @@ class DetectionTask:
             # at 0.5, because the division of a base's logits moves no pixel over it
             signs={"unclip_ratio": next(s.thresholds.unclip_ratio for s in settings if s.thresholds.bin_thresh == 0.5)},
         )
-
-    def fit_thresholds(self, network: nn.Module) -> Setting:
-        """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
-        return self._fitted(network)[0]
-
-    def _fitted(self, network: nn.Module) -> list[Setting]:
-        """All of the coarse grid, the best first."""
-        return search_thresholds(TorchEngine(network), self._val, self.preprocess, self.thresholds, QUICK_GRID)
 
     def _normalised(self, images: Tensor) -> Tensor:
         """uint8 [N, H, W, 3] BGR -> float32 [N, 3, H, W] in channels-last memory."""

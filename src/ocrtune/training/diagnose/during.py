@@ -30,7 +30,7 @@ def during(course: Course, setting: Setting) -> list[Diagnosis]:
 
 
 def _rising(course: Course, setting: Setting) -> Iterator[Diagnosis]:
-    losses = course.losses
+    losses = [loss for loss in course.losses if loss > 0]  # CTC gives 0 for what it cannot compute
     if len(losses) < _LEAST:
         return
     # the first loss is of the untouched weights, the later ones of what was made of them

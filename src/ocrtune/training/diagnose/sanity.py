@@ -19,6 +19,7 @@ STEPS = 40
 TARGET = 0.7
 """Share of the first loss that has to be reached within `STEPS` steps."""
 _LEARNT = 1e-3
+_JUMP, _JUMP_LEAST = 5.0, 1.0  # times the first loss, and at least so much: it will not find its way back
 
 
 def overfit_one_batch(
@@ -40,10 +41,11 @@ def overfit_one_batch(
     losses = _losses(task, config, lr)
     first, best, largest = losses[0], min(losses), max(losses)
     evidence = {"loss_first": first, "loss_best": best, "loss_largest": largest, "steps": len(losses) - 1, "lr": lr}
-    if best <= max(TARGET * first, _LEARNT):
+    jumped = _has_jumped(losses)
+    if not jumped and best <= max(TARGET * first, _LEARNT):
         message = f"one batch can be learnt by heart: its loss fell from {first:.3g} to {best:.3g}"
         return Diagnosis("sanity-passed", "before", "info", message, evidence)
-    if not math.isfinite(losses[-1]) or losses[-1] > first:
+    if jumped or losses[-1] > first:
         why = "it rises: the learning rate is too high"
         remedy = Remedy(f"optimizer.lr={lr / 10:.2g}", "a tenth of the rate")
     elif largest - best < 0.02 * first:
@@ -56,15 +58,15 @@ def overfit_one_batch(
         "sanity-failed",
         "before",
         "error",
-        f"the network cannot learn one batch by heart: its loss was {first:.3g} at first and {best:.3g} at best after "
-        f"{len(losses) - 1} steps, above {TARGET:.0%} of the first; {why}",
+        f"the network cannot learn one batch by heart: its loss was {first:.3g} at first and is {losses[-1]:.3g} after "
+        f"{len(losses) - 1} steps; {why}",
         evidence,
         (remedy,),
     )
 
 
 def _losses(task: Task, config: TrainConfig, lr: float) -> list[float]:
-    """The loss of the same batch before each step, and after the last; ends early when it is low enough, or infinite."""
+    """The loss of the same batch before each step, and after the last; ends early when it is low enough, or far too high."""
     with torch.random.fork_rng():
         device = torch.device("cuda" if torch.cuda.is_available() and config.trainer.num_gpus else "cpu")
         half = resolve_precision(config.trainer.precision, device) != "32-true"
@@ -83,9 +85,13 @@ def _losses(task: Task, config: TrainConfig, lr: float) -> list[float]:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
                 loss = task.loss(network, batch)["loss"]
             losses.append(float(loss.detach()))
-            enough = losses[-1] <= max(TARGET * losses[0], _LEARNT)
-            if enough or len(losses) > STEPS or not math.isfinite(losses[-1]):
+            if losses[-1] <= max(TARGET * losses[0], _LEARNT) or len(losses) > STEPS or _has_jumped(losses):
                 return losses
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+
+
+def _has_jumped(losses: list[float]) -> bool:
+    lost = losses[-1] == 0 and losses[0] > 0  # so CTC zeroes what is infinite
+    return lost or not math.isfinite(losses[-1]) or max(losses) > max(_JUMP * losses[0], _JUMP_LEAST)
