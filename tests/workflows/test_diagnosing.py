@@ -33,7 +33,7 @@ def diagnosis(result: dict[str, Any], code: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    short = {"schedule": {"steps": 4, "warmup_epochs": 0}, "trainer": {"evals": 1}}
+    short: dict[str, dict[str, object]] = {"schedule": {"steps": 4, "warmup_epochs": 0}, "trainer": {"evals": 1}}
     return small_config(tmp_path_factory.mktemp("planted"), **short)
 
 

@@ -52,7 +52,7 @@ class Report:
         verdict: one sentence with the outcome.
         good: whether the outcome is what was wanted.
         tables: before/after first.
-        diagnosis: what was found wrong with a training, the gravest first.
+        diagnosis: what was found wrong with a training, the gravest first; shown below the first table.
         notes: what was found out on the way, one sentence each.
         figures: curves.
         data: checks of the data sets.

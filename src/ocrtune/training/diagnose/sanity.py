@@ -25,7 +25,7 @@ _JUMP, _JUMP_LEAST = 5.0, 1.0  # times the first loss, and at least so much: it 
 def overfit_one_batch(
     task: Task, config: TrainConfig, lr: float, say: Callable[[str], None] = lambda line: None
 ) -> Diagnosis:
-    """Train a copy of the start network on one batch, at the peak learning rate, as the first step would.
+    """Train a copy of the start network on one batch, at the peak learning rate, with what trains in the first step.
 
     Args:
         task: what is trained.
@@ -53,7 +53,7 @@ def overfit_one_batch(
         remedy = Remedy("optimizer.lr=auto freeze.layers={}", "the automatic rate, and everything trains")
     else:
         why = "it falls too slowly: labels contradict their images, or the rate is too low"
-        remedy = Remedy("ocrtune data show DATA --draw drawn", "draws the labels on their images")
+        remedy = Remedy(f"ocrtune data show {config.train_data} --draw drawn", "draws the labels on their images")
     return Diagnosis(
         "sanity-failed",
         "before",
