@@ -383,5 +383,6 @@ def test_remains_of_a_direction_classifier() -> None:
 
 
 def test_numbers_that_json_does_not_have_are_null() -> None:
-    shown = Diagnosis("x", "before", "error", "y", {"loss": float("inf"), "steps": 3}).as_dict()
-    assert shown["evidence"] == {"loss": None, "steps": 3}
+    found = Diagnosis("x", "before", "error", "y", {"loss": float("inf"), "parameters": 1171449})
+    assert found.as_dict()["evidence"] == {"loss": None, "parameters": 1171449}
+    assert found.lines()[1] == "  evidence: loss inf, parameters 1,171,449"

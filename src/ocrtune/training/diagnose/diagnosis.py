@@ -56,6 +56,14 @@ class Diagnosis:
         remedies = (Remedy(error.hint, ""),) if error.hint else ()
         return cls(error.code or "stopped", when, "error", error.what, error.evidence, remedies)
 
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The evidence as people read it."""
+        return {
+            name.replace("_", " "): f"{value:,}" if isinstance(value, int) else f"{rounded(value):g}"
+            for name, value in self.evidence.items()
+        }
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "code": self.code,
@@ -69,7 +77,7 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """The same for people: the message, the numbers, and what to do."""
-        numbers = ", ".join(f"{name.replace('_', ' ')} {rounded(value):g}" for name, value in self.evidence.items())
+        numbers = ", ".join(f"{name} {value}" for name, value in self.numbers.items())
         shown = [f"{self.severity}: {self.code}: {self.message}"]
         shown += [f"  evidence: {numbers}"] if numbers else []
         shown += [f"  look at: {suspect}" for suspect in self.suspects]
