@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import NoReturn, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 _V = TypeVar("_V")
 
@@ -17,18 +17,33 @@ class OcrtuneError(Exception):
         where: file, ``file:line``, sample id or configuration key.
         expected: what would have been right.
         hint: what to do next, if possible a command or a setting.
+        code: what kind of fault, where a diagnosis names it.
+        evidence: the numbers behind it, for the same.
+
+    Attributes:
+        diagnosis: what was found out about a training before it ended with this fault, as JSON objects.
     """
 
     exit_code = 2
 
     def __init__(
-        self, what: str, *, where: object = None, expected: str | None = None, hint: str | None = None
+        self,
+        what: str,
+        *,
+        where: object = None,
+        expected: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+        evidence: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
         self.where = None if where is None else str(where)
         self.expected = expected
         self.hint = hint
+        self.code = code
+        self.evidence = dict(evidence or {})
+        self.diagnosis: Sequence[Mapping[str, Any]] = ()
 
     def __str__(self) -> str:
         lines = [self.what if self.where is None else f"{self.where}: {self.what}"]
@@ -38,7 +53,7 @@ class OcrtuneError(Exception):
             lines.append(f"  to do: {self.hint}")
         return "\n".join(lines)
 
-    def as_dict(self) -> dict[str, str | None]:
+    def as_dict(self) -> dict[str, Any]:
         """The same fault for ``--json`` output and servers."""
         return {
             "error": type(self).__name__,
@@ -46,6 +61,7 @@ class OcrtuneError(Exception):
             "where": self.where,
             "expected": self.expected,
             "to_do": self.hint,
+            **({"diagnosis": list(self.diagnosis)} if self.diagnosis else {}),
         }
 
 

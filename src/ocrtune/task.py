@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -94,6 +94,7 @@ class Evaluation:
         merit: what states are compared by, higher is better, where ``monitor`` is too coarse for that; None: ``monitor``.
         warning: what should be said at once; None where all is well.
         enough: whether the run should end here.
+        signs: what else a diagnosis of the training looks at, by name.
     """
 
     monitor: float
@@ -102,6 +103,7 @@ class Evaluation:
     merit: float | None = None
     warning: str | None = None
     enough: bool = False
+    signs: Mapping[str, float] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -139,7 +141,7 @@ class Task(Protocol):
         ...
 
     def loss(self, network: nn.Module, batch: Any) -> Mapping[str, Tensor]:
-        """Scalars, the sum under ``loss``."""
+        """Scalars: the sum under ``loss``, its parts, and what else is logged of each step."""
         ...
 
     def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:

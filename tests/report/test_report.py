@@ -10,6 +10,7 @@ from ocrtune.detection.metric import match_page
 from ocrtune.page import Page
 from ocrtune.report.figures import match_picture, precision_recall, training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
+from ocrtune.training.diagnose import Diagnosis, Remedy
 from support.pages import rectangle
 
 
@@ -47,6 +48,11 @@ def test_report_is_one_file_and_escapes_what_users_wrote(tmp_path: Path) -> None
         verdict="Better",
         good=True,
         tables=[Table("Figures", ("", "hmean"), [("base", "0.5")])],
+        diagnosis=[
+            Diagnosis(
+                "lr-high", "before", "warning", "a rate of <b>", {"lr": 0.3}, (Remedy("optimizer.lr=auto", "less"),)
+            )
+        ],
         notes=["a note"],
         figures=[Picture("curve", b"\x89PNG1234")],
         data=[CheckReport("icdar:x", findings=[finding], total_pages=3)],
@@ -58,6 +64,10 @@ def test_report_is_one_file_and_escapes_what_users_wrote(tmp_path: Path) -> None
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script>" not in html
     assert "A &amp; B" in html
+    assert html.index("Figures</h2>") < html.index("warning: lr-high") < html.index("a note")
+    assert "a rate of &lt;b&gt;" in html
+    assert "<code>optimizer.lr=auto</code> – less" in html
+    assert "lr <b>0.3</b>" in html
     assert "data:image/png;base64," in html
     assert "data:image/jpeg;base64," in html
     assert "a.txt:3" in html

@@ -49,6 +49,7 @@ def test_adapt_end_to_end_and_its_honesty(pages: Path, tmp_path: Path) -> None:
     assert done.returncode in (0, 1), done.stderr
     result = json.loads(done.stdout)
     assert (done.returncode == 0) == (result["fine_tuned"]["hmean"] > result["calibrated"]["hmean"])
+    assert (done.returncode == 1) == ("below-base" in {entry["code"] for entry in result["diagnosis"]})
     # what was reported on is not what was fitted to
     parts = {
         name: {page.path.name for page in read_dataset(f"json:{out / 'data' / name}.json")}

@@ -37,6 +37,9 @@ def command(
         str | None, typer.Option(metavar="ADDRESS", help="Train on the Ray cluster at HOST:PORT, auto or local.")
     ] = None,
     learning_curve: LearningCurve = None,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="See first whether one batch can be learnt by heart; if not, do not train.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train from a configuration; writes OUTPUT_DIR/exp_<timestamp> with weights, logs, bundle and report.
@@ -95,6 +98,7 @@ def command(
             console=console,
             resume_command=f"ocrtune train --resume {folder}" + (f" --ray {ray}" if ray else ""),
             launcher=launcher,
+            sanity=sanity,
         )
     output.table("validation data", result.columns, [result.row])
     for note in result.notes:
@@ -109,6 +113,7 @@ def command(
             "bundle": str(result.bundle.path),
             f"base_{result.monitor}": result.base,
             **result.val.as_dict(),
+            "diagnosis": [diagnosis.as_dict() for diagnosis in result.diagnosis],
         }
     )
 

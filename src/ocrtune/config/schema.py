@@ -180,6 +180,9 @@ class OptimizerConfig(Section):
     lr: float | Auto = Field("auto", description="peak learning rate; auto: from the effective batch")
     weight_decay: float = Field(1e-4, ge=0, description="not on biases, scales and normalisation")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the whole gradient; null: unlimited")
+    lr_factors: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="part of the network -> factor on its learning rate, as in {backbone: 0.1}"
+    )
 
 
 class ScheduleConfig(Section):
@@ -196,9 +199,13 @@ class ScheduleConfig(Section):
 
 
 class FreezeConfig(Section):
-    """What stays as it is at first."""
+    """What stays as it is at first, or for the whole run; of several entries that fit a parameter, the last counts."""
 
     backbone_epochs: float = Field(0.0, ge=0, description="train neck and head only for so many epochs")
+    layers: dict[str, Annotated[float, Field(ge=0)] | None] = Field(
+        default_factory=dict,
+        description="part of the network, or a pattern of parameter names with * -> epochs; null: the whole run",
+    )
 
 
 class TrainerConfig(Section):
@@ -310,6 +317,11 @@ class TrainConfig(Section):
         """``data.batch_size``, which is a number once the task is known."""
         assert self.data.batch_size != "auto"
         return self.data.batch_size
+
+    @property
+    def train_data(self) -> str:
+        """The first of the training data sets, as the user named it."""
+        return self.data.train if isinstance(self.data.train, str) else self.data.train[0]
 
 
 class DetectionConfig(TrainConfig):

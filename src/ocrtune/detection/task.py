@@ -18,7 +18,7 @@ from ocrtune.detection.loss import db_loss, maps_divergence
 from ocrtune.detection.model import DBDetector, DBOutput
 from ocrtune.detection.network import FAMILY
 from ocrtune.detection.samples import Batch, DetectionSamples, PageScale, Sample, augmentation, collate
-from ocrtune.detection.search import QUICK_GRID, Setting, search_thresholds
+from ocrtune.detection.search import QUICK_GRID, search_thresholds
 from ocrtune.detection.warmstart import BaseFit, fit_base
 from ocrtune.nn.backbones.pplcnetv3 import PPLCNetV3Det
 from ocrtune.nn.engine import TorchEngine
@@ -187,23 +187,25 @@ class DetectionTask:
         return measure
 
     def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
-        best = self.fit_thresholds(network, spread)
+        settings = search_thresholds(
+            TorchEngine(network), self._val, self.preprocess, self.thresholds, QUICK_GRID, spread=spread
+        )
+        best = settings[0]  # what the weights are worth
         precision, recall, hmean = best.precision_recall_hmean
         return Evaluation(
             monitor=hmean,
             figures={"hmean": hmean, "precision": precision, "recall": recall},
             details={"thresholds": best.thresholds.model_dump(mode="json")},
+            # at 0.5, because the division of a base's logits moves no pixel over it
+            signs={"unclip_ratio": next(s.thresholds.unclip_ratio for s in settings if s.thresholds.bin_thresh == 0.5)},
         )
-
-    def fit_thresholds(self, network: nn.Module, spread: Spread = alone) -> Setting:
-        """The best of a coarse grid of thresholds on the validation pages: what the weights are worth."""
-        engine = TorchEngine(network)
-        return search_thresholds(engine, self._val, self.preprocess, self.thresholds, QUICK_GRID, spread=spread)[0]
 
     def _loss_of(self, output: DBOutput, batch: Batch) -> Mapping[str, Tensor]:
         targets = batch.float_targets()
         device = output.maps.shrink.device
-        return db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+        parts = db_loss(output, type(targets)(*(target.to(device) for target in targets)), self._loss)
+        taught = targets.shrink_mask > 0
+        return {**parts, "text": (targets.shrink_map * taught).sum() / taught.sum().clamp(min=1)}
 
     def _images(self, network: nn.Module, batch: Batch) -> Tensor:
         return self._normalised(batch.images.to(next(network.parameters()).device))

@@ -59,6 +59,11 @@ class OrientationResult:
         return np.stack([right, np.ones(self.lines)], axis=1).astype(np.float64)
 
     @property
+    def called_turned(self) -> float:
+        """Share of the lines that are called turned; a half is right."""
+        return float((self.probabilities > self.threshold).mean()) if self.lines else 0.0
+
+    @property
     def collapsed(self) -> int | None:
         """The direction in degrees that every line is given, whatever it is; None where both occur."""
         (a, b), (c, d) = self.confusion

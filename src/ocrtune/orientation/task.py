@@ -154,6 +154,7 @@ class OrientationTask:
             monitor=result.accuracy,
             figures={"accuracy": result.accuracy},
             details={"thresholds": {"turn_thresh": result.threshold}, "collapsed": result.collapsed},
+            signs={"turned": result.called_turned},
         )
 
     def measured(self, network: nn.Module, spread: Spread = alone) -> OrientationResult:

@@ -127,14 +127,14 @@ class RecognitionTask:
         self._val = spread_sample(val, MAX_FIT_LINES)
         texts = [r.text or "" for page in train for r in page.regions if readable(r)]
         self.plan = plan_texts(texts, self._start_charset, config.text.unknown)
-        self._tell_unknown(progress)
+        self._refuse_unknown()
         own, self.thresholds = own_settings(self._start)
         if config.augment.overturn:
             self.thresholds = self.thresholds.model_copy(update={"second_look": _SECOND_LOOK})
         line_input = suitable_input(config.input, self._start.model.seen)
         self.preprocess = own.model_copy(update=line_input.model_dump())
         self.check = check_lines(train, self.plan, self.preprocess, self._start.model.seen.column)
-        self._tell_left_out(progress)
+        self._tell_empty(progress)
         self.policy: TextPolicy = (
             config.text.policy if config.text.policy != "auto" else self._suitable_policy(progress)
         )
@@ -245,12 +245,17 @@ class RecognitionTask:
         return {"loss": ctc + guide, "ctc": ctc, "guide": guide}, guided.ctc
 
     def evaluate(self, network: nn.Module, spread: Spread = alone) -> Evaluation:
-        score = score_lines(self.read(network, spread), self.policy)
+        lines = self.read(network, spread)
+        score = score_lines(lines, self.policy)
         return Evaluation(
             monitor=score.accuracy,
             figures={"accuracy": score.accuracy, "1-ned": score.one_minus_ned, "cer": score.cer},
             details={},
             merit=-score.cer,  # on some hundred lines, characters tell states apart that whole lines do not
+            signs={
+                "empty": sum(not line.text for line in lines) / max(len(lines), 1),
+                "confidence": sum(line.confidence for line in lines) / max(len(lines), 1),
+            },
         )
 
     def read(self, network: nn.Module, spread: Spread = alone) -> list[LineResult]:
@@ -261,24 +266,22 @@ class RecognitionTask:
         recognizer = TextRecognizer(TorchTextEngine(network), self.preprocess, self.charset, self.thresholds)
         return evaluate_recognizer(recognizer, pages, spread=spread)
 
-    def _tell_unknown(self, progress: Callable[[str], None]) -> None:
-        unknown, policy = self.plan.unknown, self.plan.policy
-        if not unknown:
+    def _refuse_unknown(self) -> None:
+        unknown = self.plan.unknown
+        if not unknown or self.plan.policy != "error":
             return
         shown = ", ".join(f"'{c}' {n} times" for c, n in unknown.most_common(_SHOWN))
-        found = f"{len(unknown)} characters of the labels are not in the model's character set ({shown})"
-        if policy == "error":
-            raise DataError(found, hint="set text.unknown to extend, map or drop")
-        done = {"extend": "they are added", "map": "they are replaced by their nearest", "drop": "they are left out"}
-        progress(f"{found}: {done[policy]}")
+        raise DataError(
+            f"{len(unknown)} characters of the labels are not in the model's character set ({shown})",
+            hint="set text.unknown to extend, map or drop",
+            code="charset-gap",
+            evidence={"unknown_characters": len(unknown), "occurrences": unknown.total()},
+        )
 
-    def _tell_left_out(self, progress: Callable[[str], None]) -> None:
-        for what, lines in (
-            ("do not fit into their width (CTC)", self.check.infeasible),
-            ("are empty", self.check.empty),
-        ):
-            if lines:
-                progress(f"{len(lines)} lines {what} and are left out, first: {'; '.join(lines[:2])}")
+    def _tell_empty(self, progress: Callable[[str], None]) -> None:
+        empty = self.check.empty
+        if empty:
+            progress(f"{len(empty)} lines are empty and are left out, first: {'; '.join(empty[:2])}")
         if not self.check.lines:
             raise DataError("no line is left to learn", expected="labelled texts", hint="ocrtune data check DATA")
 

@@ -11,6 +11,7 @@ import jinja2
 
 from ocrtune.data.check import CheckReport
 from ocrtune.files import write_whole
+from ocrtune.training.diagnose.diagnosis import Diagnosis
 
 _EXAMPLES = 5
 
@@ -51,6 +52,7 @@ class Report:
         verdict: one sentence with the outcome.
         good: whether the outcome is what was wanted.
         tables: before/after first.
+        diagnosis: what was found wrong with a training, the gravest first; shown below the first table.
         notes: what was found out on the way, one sentence each.
         figures: curves.
         data: checks of the data sets.
@@ -64,6 +66,7 @@ class Report:
     verdict: str
     good: bool
     tables: list[Table] = field(default_factory=list)
+    diagnosis: list[Diagnosis] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
     data: list[CheckReport] = field(default_factory=list)

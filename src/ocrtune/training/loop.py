@@ -32,11 +32,12 @@ from ocrtune.training.checkpoint import (
 from ocrtune.training.damage import DamagedImages
 from ocrtune.training.evaluation import evaluate_within_memory
 from ocrtune.training.finite import broken_weights, finite_gradients, finite_loss, gravest_blame, trace
-from ocrtune.training.freeze import BackboneFreeze
+from ocrtune.training.freeze import table_lines
 from ocrtune.training.loading import Loaded, loaded_batches
 from ocrtune.training.loggers import open_loggers
 from ocrtune.training.micro import divided, fewer_at_once
-from ocrtune.training.optim import automatic_lr, build_optimizer, set_lr
+from ocrtune.training.optim import build_optimizer, set_lr
+from ocrtune.training.outline import make_outline
 from ocrtune.training.processes import build_fabric, join, lost_processes_named
 from ocrtune.training.recovery import SLOWER, recover
 from ocrtune.training.rewind import Rewind
@@ -46,32 +47,6 @@ from ocrtune.training.timelimit import Remaining, TimeLimit, tail_factor
 from ocrtune.training.verdicts import Verdict
 
 LAST, BEST, FINAL = "last.ckpt", "best_model.pth", "final_model.pth"
-_MAX_EVALS = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many steps of which size a run has.
-
-    Attributes:
-        micro_batch: samples of one process in one forward pass.
-        accumulate: forward passes a step.
-        world_size: processes.
-        total_steps: steps in all.
-        steps_per_epoch: steps that show as many samples as there are pages.
-        eval_steps: after how many steps the network is evaluated; the last one is always among them.
-    """
-
-    micro_batch: int
-    accumulate: int
-    world_size: int
-    total_steps: int
-    steps_per_epoch: float
-    eval_steps: frozenset[int]
-
-    @property
-    def effective_batch(self) -> int:
-        return self.micro_batch * self.accumulate * self.world_size
 
 
 @dataclass
@@ -84,6 +59,7 @@ class Progress:
         lr: current learning rate.
         seconds_left: estimate; None before the first steps.
         best: best monitored figure so far; None before the first evaluation.
+        evaluated: whether an evaluation has just been written to the folder's ``metrics.csv``.
     """
 
     step: int
@@ -92,6 +68,7 @@ class Progress:
     lr: float
     seconds_left: float | None
     best: float | None
+    evaluated: bool = False
 
 
 @dataclass
@@ -124,16 +101,6 @@ class State:
     evaluation_seconds: float = 0.0
 
 
-def make_plan(config: TrainConfig, pages: int, world_size: int) -> Plan:
-    """Resolve epochs, steps and evaluations."""
-    batch = config.batch_size * config.trainer.accumulate * world_size
-    steps_per_epoch = max(1.0, pages / batch)
-    total = config.schedule.steps or max(1, math.ceil(config.schedule.epochs * steps_per_epoch))
-    evals = min(config.trainer.evals or min(_MAX_EVALS, math.ceil(total / steps_per_epoch)), total)
-    at = frozenset(round(total * (i + 1) / evals) for i in range(evals))
-    return Plan(config.batch_size, config.trainer.accumulate, world_size, total, steps_per_epoch, at)
-
-
 class Trainer:
     """One run of the loop.
 
@@ -148,8 +115,12 @@ class Trainer:
             schedule is cut short. None: never.
         each_evaluation: takes the step and its evaluation; what it raises ends the run.
 
+    Attributes:
+        outline: how it will train.
+
     Raises:
-        ConfigError: the monitored figure is none of the task's.
+        ConfigError: the monitored figure is none of the task's, a part of the network is named that does not exist, or
+            nothing would train.
     """
 
     def __init__(
@@ -175,17 +146,12 @@ class Trainer:
         self._processes = join()
         self._fabric = build_fabric(config.trainer, self._processes)
         torch.manual_seed(config.trainer.seed)
-        self.plan = make_plan(config, len(task.samples), self._fabric.world_size)
         network = task.network()
         scales = self._processes.on_first(lambda: task.lr_scales(network))  # one truth, whatever the machines compute
-        lr = config.optimizer.lr
-        automatic = task.lr_factor * automatic_lr(self.plan.effective_batch, scales is not None)
-        self.lr = automatic if lr == "auto" else lr
+        self.outline = make_outline(task, config, network, scales, self._fabric.world_size)
+        self.plan, self.lr, self._freeze = self.outline.plan, self.outline.lr, self.outline.freeze
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)
         set_lr(optimizer, 1.0)
-        self._freeze = BackboneFreeze(
-            network, task.backbone_names(network), round(config.freeze.backbone_epochs * self.plan.steps_per_epoch)
-        )
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._raw = network
         self._average = MovingAverage(network, config.trainer.ema_decay) if config.trainer.ema else None
@@ -230,6 +196,8 @@ class Trainer:
                 f"{f' in {plan.world_size} processes' if plan.world_size > 1 else ''}, precision "
                 f"{self._fabric._precision.precision}, learning rate {self.lr:.3g}"
             )
+            for line in table_lines(self.outline.what_trains):
+                log.line(line)
             if not self.state.stopped_early:
                 self._steps(log, stop)
             self._write(plain_tensors(self._raw.state_dict()), FINAL)
@@ -275,6 +243,7 @@ class Trainer:
             self._watch(Progress(state.step, self.total_steps, smooth, lr, left, state.best))
             if self._is_evaluated(state.step):
                 self._evaluate(log, epoch, smooth, left)
+                self._watch(Progress(state.step, self.total_steps, smooth, lr, left, state.best, evaluated=True))
                 clock.pause()
             patience = self.config.early_stopping.patience
             if patience is not None and state.evals_since_best >= patience:
@@ -413,6 +382,7 @@ class Trainer:
         result = evaluate_within_memory(self.task, self.evaluated, log.line, self._processes.spread)
         state.evaluation_seconds = time.monotonic() - started
         log.figures(state.step, epoch, "val", result.figures)
+        log.figures(state.step, epoch, "sign", result.signs)
         merit = result.monitor if result.merit is None else result.merit
         merit = -math.inf if math.isnan(merit) else merit
         better = state.best_merit is None or merit > state.best_merit

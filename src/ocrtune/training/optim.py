@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ocrtune.config.schema import OptimizerConfig
+from ocrtune.training.freeze import lr_factors
 
 REFERENCE_BATCH = 8
 _BASE_LR = {"relative": 3e-3, "absolute": 1e-3}
@@ -29,18 +30,23 @@ def build_optimizer(
 
     Args:
         model: the network.
-        config: type and weight decay.
+        config: type, weight decay, and factors on the learning rate of some parts.
         lr: peak learning rate.
         scales: factor on it by parameter name, 1 where a name is missing. A folded network needs them: its weights span
             four orders of magnitude between layers, so that one rate for all either destroys the small ones or does not
             move the large ones (Shazeer and Stern, "Adafactor", 2018, section 8, scale steps by the weights' size).
+
+    Raises:
+        ConfigError: a factor is given for a part that the network does not have.
     """
     scales = scales or {}
+    factors = lr_factors(model, config.lr_factors)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             decay = config.weight_decay if parameter.ndim in (2, 4) else 0.0  # learned positions have three
-            groups.setdefault((lr * scales.get(name, 1.0), decay), []).append(parameter)
+            rate = lr * factors[name] * scales.get(name, 1.0)
+            groups.setdefault((rate, decay), []).append(parameter)
     settings: list[dict[str, Any]] = [
         {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()
     ]

@@ -16,6 +16,7 @@ from ocrtune.files import write_whole
 from ocrtune.training.events import EventFile
 from ocrtune.training.loggers import FigureLogger
 
+LOG, METRICS = "log.txt", "metrics.csv"
 COLUMNS = ("step", "epoch", "kind", "name", "value")
 _T = TypeVar("_T")
 
@@ -42,14 +43,14 @@ class RunLog:
     ) -> None:
         self._echo, self._loggers = echo, loggers
         self._lost: set[str] = set()
-        self._log = self._kept("log.txt", lambda: _line_by_line(folder / "log.txt"))
-        self._csv = self._kept("metrics.csv", lambda: _continued(folder / "metrics.csv", step))
+        self._log = self._kept(LOG, lambda: _line_by_line(folder / LOG))
+        self._csv = self._kept(METRICS, lambda: _continued(folder / METRICS, step))
         self._events = self._kept("the TensorBoard file", lambda: EventFile(folder, step))
 
     def line(self, text: str) -> None:
         """One line with the time of day, in the file and on the terminal."""
         if (log := self._log) is not None:
-            self._kept("log.txt", lambda: log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n"))
+            self._kept(LOG, lambda: log.write(_stamped(text)))
         self._echo(text)
 
     def figures(self, step: int, epoch: float, kind: str, figures: Mapping[str, float]) -> None:
@@ -110,12 +111,22 @@ class SilentLog:
         pass
 
 
+def append_line(folder: Path, text: str) -> None:
+    """One line with the time of day at the end of a run's log, for what is said outside the loop."""
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(_stamped(text))
+
+
 def read_metrics(path: Path) -> list[dict[str, str]]:
     """Rows of a ``metrics.csv``; a last line that was cut off by a crash is left out, and so is a missing file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if row["value"]]
+
+
+def _stamped(text: str) -> str:
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n"
 
 
 def _continued(path: Path, step: int) -> TextIO:

@@ -14,10 +14,11 @@ from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError, UsageError
 from ocrtune.nn.memory import out_of_memory, release_memory
 from ocrtune.task import Task
+from ocrtune.training.freeze import Freeze
 from ocrtune.training.loading import batches
-from ocrtune.training.loop import make_plan
 from ocrtune.training.micro import divided, fewer_at_once, samples_in
 from ocrtune.training.optim import build_optimizer
+from ocrtune.training.outline import make_plan
 from ocrtune.training.precision import resolve_precision
 
 _PROBE_STEPS = 8
@@ -68,11 +69,14 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
     """Time of a training step on this machine, with its data loading, on a copy of the network.
 
     Raises:
+        ConfigError: nothing would train.
         OcrtuneError: a sample cannot be read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() and config.trainer.num_gpus else "cpu")
     half = resolve_precision(config.trainer.precision, device) != "32-true"
-    network = task.network().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = task.network()
+    Freeze(network, config.freeze, task.backbone_names(network), steps_per_epoch=1)  # what never trains takes no time
+    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(network, config.optimizer, lr=1e-9)
     stream = batches(
         task,

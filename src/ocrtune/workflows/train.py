@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,29 @@ from ocrtune.config.load import Loaded, dump_yaml, load_config
 from ocrtune.config.schema import TrainConfig, TrainerConfig
 from ocrtune.data.content import fingerprint
 from ocrtune.data.formats import read_dataset
-from ocrtune.data.lines import has_counted
+from ocrtune.data.lines import has_counted, spread_sample
 from ocrtune.data.split import split_pages
-from ocrtune.errors import BundleError, DataError, ProcessLost
+from ocrtune.errors import BundleError, DataError, GateError, ProcessLost
 from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
-from ocrtune.task import Task
+from ocrtune.task import Evaluation, Task
+from ocrtune.training.diagnose import Diagnosis, Diagnostics
+from ocrtune.training.diagnose.during import during
+from ocrtune.training.diagnose.sanity import overfit_one_batch
+from ocrtune.training.freeze import COLUMNS
 from ocrtune.training.loggers import require_loggers
-from ocrtune.training.loop import BEST, LAST, State, Trainer
+from ocrtune.training.loop import BEST, LAST, Progress, State, Trainer
+from ocrtune.training.outline import Outline, make_outline
 from ocrtune.training.processes import join, process_count
 from ocrtune.training.runlog import read_metrics
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.diagnosing import after_training, before_training, run_course, run_setting
 from ocrtune.workflows.forgetting import Retention, export_retained, guarded
 from ocrtune.workflows.launch import launched
 from ocrtune.workflows.recipes import RECIPES
-from ocrtune.workflows.recipes.base import Recipe, Result
+from ocrtune.workflows.recipes.base import Recipe, Result, StartFigures
 
 CONFIG = "config.yaml"
 BASELINE = "baseline.json"
@@ -53,6 +59,9 @@ class TrainResult:
         row: the table's line of ``val``, and its heads.
         notes: what was found out, one sentence each.
         retention: what is left of what the base could do; None without an anchor.
+        notes: what to know about how it was trained, one sentence each.
+        diagnosis: what was found wrong before, during and after the training, the gravest first.
+        what_trained: which parts of the network, from when on, how fast.
     """
 
     folder: Path
@@ -64,6 +73,8 @@ class TrainResult:
     row: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     retention: Retention | None = None
+    diagnosis: list[Diagnosis] = field(default_factory=list)
+    what_trained: Table | None = None
 
 
 def new_run_folder(output_dir: str) -> Path:
@@ -105,11 +116,7 @@ def run_pages(config: TrainConfig) -> tuple[list[Page], list[Page]]:
     else:
         train, val = split_pages(train, [1 - config.data.holdout, config.data.holdout])
     if not has_counted(train, config.task):
-        raise DataError(
-            "every text of the training data is marked as ignored, or none is labelled: there is nothing to learn",
-            where=", ".join(sources),
-            hint="ocrtune data check " + sources[0],
-        )
+        raise _nothing_to_learn(train, config)
     if not has_counted(val, config.task):
         raise DataError(
             "no text of the validation data counts: the best state could not be chosen",
@@ -117,6 +124,20 @@ def run_pages(config: TrainConfig) -> tuple[list[Page], list[Page]]:
             hint="label more pages, or name others as data.val",
         )
     return train, val
+
+
+def _nothing_to_learn(pages: Sequence[Page], config: TrainConfig) -> DataError:
+    texts = sum(len(page.regions) for page in pages)
+    ignored = sum(region.ignore for page in pages for region in page.regions)
+    return DataError(
+        f"there is nothing to learn: of {texts} labelled texts on {len(pages)} pages, {ignored} are marked as ignored (### "
+        f"or *)" + ("" if ignored == texts else f", and the others do not say what {config.task} needs"),
+        where=config.train_data,
+        expected="some texts that count",
+        hint=f"write what the texts say instead of ###; 'ocrtune data check {config.train_data}' shows where",
+        code="nothing-to-learn",
+        evidence={"texts": texts, "ignored": ignored, "pages": len(pages)},
+    )
 
 
 def train(
@@ -128,6 +149,7 @@ def train(
     resume_command: str | None = None,
     launcher: Launcher | None = None,
     deadline: float | None = None,
+    sanity: bool = False,
 ) -> TrainResult:
     """Train, choose the best state, export it through the gate, and write the run's report.
 
@@ -139,14 +161,32 @@ def train(
         resume_command: told to the user when the run is interrupted.
         launcher: runs the processes of the training; None: on this machine, as many as the configuration says.
         deadline: when training should be done, on the monotonic clock; None: whenever it is.
+        sanity: see first whether the network can learn a single batch, and refuse to train if not.
 
     Raises:
         Interrupted: the run was stopped; its state is saved.
         OcrtuneError: data, weights or configuration cannot be used, or the export differs from the network.
     """
     console = console or Console()
+    console = console or Console()
     launcher = launcher or _local_launcher(config.trainer)
     require_loggers(config.trainer.loggers)
+    diagnostics = Diagnostics(folder, config.task, console.say)
+    with diagnostics.of_errors():
+        return _train(config, folder, resume, console, resume_command, launcher, deadline, sanity, diagnostics)
+
+
+def _train(
+    config: TrainConfig,
+    folder: Path,
+    resume: bool,
+    console: Console,
+    resume_command: str | None,
+    launcher: Launcher | None,
+    deadline: float | None,
+    sanity: bool,
+    diagnostics: Diagnostics,
+) -> TrainResult:
     recipe: Recipe[Any, Any] = RECIPES[config.task]
     train_pages, val_pages = run_pages(config)
     prepared = recipe.pages(train_pages, "train", folder, console.bar)
@@ -154,10 +194,34 @@ def train(
     task = recipe.task(config, prepared, val, console.say)
     resolved = task.config
     write_whole(folder / CONFIG, dump_yaml(resolved))
-    base = measured_start(recipe, task, folder, console).figure
+    start = measured_start(recipe, task, folder, console)
     job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command, deadline)
     guard = guarded(recipe, task, resolved, folder, job.resume, console)
-    state = _trained(job, guard.task if guard else task, console, launcher)
+    trained: Task = guard.task if guard else task
+    outline = _outline(trained, resolved, launcher)
+    setting = run_setting(task, outline, start)
+    diagnostics.add(before_training(recipe, task, outline, train_pages, prepared, start))
+    if sanity and not job.resume:
+        learnt = overfit_one_batch(trained, resolved, outline.lr, console.say)
+        diagnostics.add([learnt])
+        if learnt.severity == "error":
+            raise GateError(learnt.message, where=folder, hint=learnt.remedies[0].do, code=learnt.code)
+
+    def look() -> None:
+        diagnostics.renew(during(run_course(folder, task.monitor), setting))
+
+    def watch(progress: Progress) -> None:
+        console.watch(progress)
+        if progress.evaluated:
+            look()
+
+    diagnostics.phase = "during"
+    try:
+        state = _trained(job, trained, replace(console, watch=watch), launcher)
+    except GateError:
+        look()
+        raise
+    diagnostics.phase = "after"
     model = task.network()
     model.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True))
     provenance = {
@@ -181,23 +245,24 @@ def train(
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
-    notes = [
-        *recipe.notes(task),
-        *_notes(task.monitor, base, result, state, resolved.early_stopping.patience),
-        *fault_notes(state),
-    ]
+    trained_on = spread_sample(prepared, recipe.trained_sample)
+    on_trained = recipe.evaluate(bundle, trained_on, task, console.bar("the same on training data", len(trained_on)))
+    diagnostics.add(after_training(recipe, task, folder, setting, result, val, on_trained.figure))
+    notes = [*recipe.notes(task), *_notes(state, resolved.early_stopping.patience), *fault_notes(state)]
     if kept is not None:
         notes.append(kept.sentence())
     outcome = TrainResult(
         folder,
         bundle,
         result,
-        base,
+        start.figure,
         task.monitor,
         list(recipe.columns),
         recipe.row("fine-tuned, exported", result),
         notes,
         kept,
+        diagnostics.found,
+        Table("What trained", COLUMNS, outline.what_trains),
     )
     _write_report(recipe, outcome, resolved, val)
     return outcome
@@ -236,6 +301,14 @@ def _local_launcher(config: TrainerConfig) -> Launcher | None:
         return None
     count = process_count(config)
     return None if count == 1 else lambda job, console: launched(partial(take_part, job), count, console)
+
+
+def _outline(task: Task, config: TrainConfig, launcher: Launcher | None) -> Outline:
+    """What the processes of the training will find when they begin."""
+    settings, here = config.trainer, join().world_size
+    processes = here if launcher is None else max(settings.num_gpus, settings.num_processes)
+    network = task.network()
+    return make_outline(task, config, network, task.lr_scales(network), processes)
 
 
 def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:
@@ -301,48 +374,33 @@ def with_metrics(bundle: Bundle, metrics: dict[str, Any]) -> Bundle:
     return bundle.rewritten(bundle.path, metrics={**bundle.manifest.metrics, **metrics})
 
 
-@dataclass(frozen=True)
-class StartFigure:
-    """The start network on the validation data.
-
-    Attributes:
-        figure: the monitored one; None for fresh weights.
-        seconds: that measuring it took.
-    """
-
-    figure: float | None
-    seconds: float
-
-
-def measured_start(recipe: Recipe[Any, Any], task: Any, folder: Path, console: Console) -> StartFigure:
-    """The start network's figure, measured once a run and kept in its folder."""
+def measured_start(recipe: Recipe[Any, Any], task: Any, folder: Path, console: Console) -> StartFigures:
+    """The start network's figures, measured once a run and kept in its folder."""
     path = folder / BASELINE
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
-        return StartFigure(known[task.monitor], known["seconds"])
+        return StartFigures(known[task.monitor], known["seconds"], known.get("figures", {}), known.get("signs", {}))
     started = time.monotonic()
-    figure = recipe.start_figure(task)
-    seconds = time.monotonic() - started
-    write_whole(path, json.dumps({task.monitor: figure, "seconds": round(seconds, 3)}))
-    if figure is not None:
-        console.say(f"base on the validation {recipe.unit}: {task.monitor} {figure:.4f}")
-    return StartFigure(figure, seconds)
+    found: Evaluation | None = recipe.start(task)
+    seconds = round(time.monotonic() - started, 3)
+    start = (
+        StartFigures(None, seconds)
+        if found is None
+        else StartFigures(found.monitor, seconds, found.figures, found.signs)
+    )
+    shown = {"seconds": seconds, "figures": dict(start.figures), "signs": dict(start.signs)}
+    write_whole(path, json.dumps({task.monitor: start.figure, **shown}))
+    if start.figure is not None:
+        console.say(f"base on the validation {recipe.unit}: {task.monitor} {start.figure:.4f}")
+    return start
 
 
-def _notes(monitor: str, base: float | None, result: Result, state: State, patience: int | None) -> list[str]:
-    notes = []
-    if base is not None and result.figure < base:
-        notes.append(
-            f"The result is below the base ({monitor} {result.figure:.4f} < {base:.4f}). Look at the labels of what went "
-            "worst first, then try a third of the learning rate, or more data."
-        )
-    if state.stopped_early:
-        tired = patience is not None and state.evals_since_best >= patience
-        reason = (
-            "the validation figure had stopped improving" if tired else "it lost more of the anchor than is allowed"
-        )
-        notes.append(f"The run stopped early: {reason}.")
-    return notes
+def _notes(state: State, patience: int | None) -> list[str]:
+    if not state.stopped_early:
+        return []
+    tired = patience is not None and state.evals_since_best >= patience
+    reason = "the validation figure had stopped improving" if tired else "it lost more of the anchor than is allowed"
+    return [f"The run stopped early: {reason}."]
 
 
 def fault_notes(state: State) -> list[str]:
@@ -382,8 +440,10 @@ def _write_report(recipe: Recipe[Any, Any], outcome: TrainResult, config: TrainC
             Table(f"Validation {recipe.unit}", recipe.columns, [outcome.row]),
             *(retention.tables if retention else []),
             *recipe.tables([("fine-tuned", result)], val),
+            *([outcome.what_trained] if outcome.what_trained else []),
         ],
         notes=outcome.notes,
+        diagnosis=outcome.diagnosis,
         figures=[
             Picture("Training", training_curves(metrics, monitor, base)),
             *([retention.picture(metrics)] if retention else []),

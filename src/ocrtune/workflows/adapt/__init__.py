@@ -18,7 +18,7 @@ from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
 from ocrtune.runtime.load import load_recognizer
 from ocrtune.training.loop import Progress
-from ocrtune.training.runlog import read_metrics
+from ocrtune.training.runlog import METRICS, read_metrics
 from ocrtune.weights.registry import resolve_bundle, resolve_part
 from ocrtune.workflows.adapt.anchor import check_anchor, with_anchor
 from ocrtune.workflows.adapt.detection import BASE as DETECTION_BASE
@@ -104,12 +104,12 @@ class AdaptResult:
             "seconds": round(self.seconds, 1),
         }
         if self.pipeline is None:
-            return {**shown, **self.stages[0].figures_json}
+            return {**shown, **self.stages[0].as_dict()}
         return {
             **shown,
             "before": self.pipeline.before.as_dict(),
             "after": self.pipeline.after.as_dict(),
-            "stages": {stage.task: stage.figures_json for stage in self.stages},
+            "stages": {stage.task: stage.as_dict() for stage in self.stages},
         }
 
 
@@ -238,7 +238,7 @@ def _is_line(page: Page) -> bool:
 def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> None:
     figures = []
     for stage in result.stages:
-        metrics = read_metrics(stage.outcome.folder / "metrics.csv")
+        metrics = read_metrics(stage.outcome.folder / METRICS)
         curves = training_curves(metrics, stage.comparison.name, stage.outcome.base)
         figures += [Picture(f"Training: {stage.task}", curves), *stage.figures]
         if stage.outcome.retention is not None:
@@ -250,6 +250,7 @@ def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> N
         tables=[*result.tables, *(table for stage in result.stages for table in stage.tables)],
         notes=[f"{stage.task}: {stage.comparison.sentence()}" for stage in result.stages if result.pipeline]
         + [note for stage in result.stages for note in stage.outcome.notes],
+        diagnosis=[diagnosis for stage in result.stages for diagnosis in stage.diagnosis],
         figures=figures,
         data=parts.checks,
         pages=[*(result.pipeline.worst if result.pipeline else []), *(p for s in result.stages for p in s.worst)],

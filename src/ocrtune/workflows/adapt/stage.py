@@ -14,6 +14,8 @@ from ocrtune.config.load import build_config, load_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError
 from ocrtune.report.html import Picture, Table
+from ocrtune.training.diagnose import Diagnosis, ordered
+from ocrtune.training.diagnose.limits import below
 from ocrtune.training.loop import LAST
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.adapt.size import SizePreset, labels_for, size_preset
@@ -88,6 +90,21 @@ class Stage:
     tables: list[Table] = field(default_factory=list)
     figures: list[Picture] = field(default_factory=list)
     worst: list[Picture] = field(default_factory=list)
+
+    @property
+    def diagnosis(self) -> list[Diagnosis]:
+        """What was found wrong, the gravest first; a result that is not better than its base among it."""
+        compared = self.comparison
+        known = self.outcome.diagnosis
+        if compared.better:  # on pages that decide more than those that chose the state
+            return [diagnosis for diagnosis in known if diagnosis.code != "below-base"]
+        if any(diagnosis.code == "below-base" for diagnosis in known):
+            return known
+        return ordered([*known, below(compared.name, compared.before, compared.after, compared.data)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Figures before and after, and the diagnosis."""
+        return {**self.figures_json, "diagnosis": [diagnosis.as_dict() for diagnosis in self.diagnosis]}
 
 
 def training_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,7 +17,9 @@ from ocrtune.config.schema import TrainConfig
 from ocrtune.data.lines import COUNTED, as_lines
 from ocrtune.page import Page
 from ocrtune.report.html import Picture, Table
-from ocrtune.task import Task
+from ocrtune.task import Evaluation, Task
+from ocrtune.training.diagnose import Diagnosis
+from ocrtune.training.diagnose.limits import Remains
 from ocrtune.weights.network import Network
 
 
@@ -51,6 +54,22 @@ class Result(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StartFigures:
+    """The start network on the validation data.
+
+    Attributes:
+        figure: the monitored one; None for fresh weights.
+        seconds: that measuring it took.
+        figures, signs: all of its evaluation; empty for fresh weights.
+    """
+
+    figure: float | None
+    seconds: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+    signs: Mapping[str, float] = field(default_factory=dict)
+
+
 T = TypeVar("T", bound=TrainableTask)
 R = TypeVar("R", bound=Result)
 
@@ -62,6 +81,8 @@ class Recipe(ABC, Generic[T, R]):
     """Heads of the columns of `row`, the name's first."""
     unit: str
     """What the validation data are counted in."""
+    trained_sample: int
+    """How many of the training data are measured after the training, to compare with the validation data."""
 
     @abstractmethod
     def pages(
@@ -76,8 +97,8 @@ class Recipe(ABC, Generic[T, R]):
         """The task for a configuration."""
 
     @abstractmethod
-    def start_figure(self, task: T) -> float | None:
-        """The start network's monitored figure on the validation data; None for fresh weights."""
+    def start(self, task: T) -> Evaluation | None:
+        """The start network on the validation data; None for fresh weights."""
 
     @abstractmethod
     def export(
@@ -97,7 +118,15 @@ class Recipe(ABC, Generic[T, R]):
 
     @abstractmethod
     def notes(self, task: T) -> list[str]:
-        """What was found out before training, one sentence each."""
+        """What to know about how it was trained, one sentence each."""
+
+    @abstractmethod
+    def before(self, task: T, train: Sequence[Page], epochs: float, start: StartFigures) -> list[Diagnosis]:
+        """What is wrong with scale, base and texts, seen before a training of so many epochs on these pages."""
+
+    @abstractmethod
+    def remains(self, task: T, result: R, pages: Sequence[Page]) -> Remains:
+        """What is still wrong on the validation pages."""
 
     @abstractmethod
     def row(self, name: str, result: R) -> list[str]:
@@ -122,6 +151,7 @@ class LineRecipe(Recipe[T, R]):
     name: str
     """The task's."""
     unit = "lines"
+    trained_sample = 100
 
     def pages(
         self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
@@ -129,7 +159,7 @@ class LineRecipe(Recipe[T, R]):
         each = bar(f"cutting lines for {name}", len(pages))
         return as_lines(pages, folder / "lines" / name, each, COUNTED[self.name])
 
-    def start_figure(self, task: T) -> float | None:
+    def start(self, task: T) -> Evaluation | None:
         if task.start.provenance.get("name") == "fresh weights":
             return None
-        return task.evaluate(task.network()).monitor
+        return task.evaluate(task.network())

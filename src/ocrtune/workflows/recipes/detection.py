@@ -10,6 +10,7 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import DetectionConfig, TrainConfig
+from ocrtune.data.lines import MAX_FIT_LINES, spread_sample
 from ocrtune.detection.evaluate import DetectionResult, evaluate_detector
 from ocrtune.detection.model import DBDetector
 from ocrtune.detection.task import DetectionTask
@@ -20,7 +21,10 @@ from ocrtune.report.figures import precision_recall
 from ocrtune.report.html import Picture, Table
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.load import load_detector
-from ocrtune.workflows.recipes.base import Recipe
+from ocrtune.task import Evaluation
+from ocrtune.training.diagnose import Diagnosis, before
+from ocrtune.training.diagnose.limits import Remains, detection_remains, text_heights
+from ocrtune.workflows.recipes.base import Recipe, StartFigures
 
 GATE_PAGES = 4
 
@@ -30,6 +34,7 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
 
     columns = SCORE_COLUMNS
     unit = "pages"
+    trained_sample = 6
 
     def pages(
         self, pages: list[Page], name: str, folder: Path, bar: Callable[[str, int], Callable[[], None]]
@@ -42,8 +47,8 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
         assert isinstance(config, DetectionConfig)
         return DetectionTask(config, train, val, progress)
 
-    def start_figure(self, task: DetectionTask) -> float | None:
-        return None if task.base_fit is None else task.fit_thresholds(task.start.model).hmean
+    def start(self, task: DetectionTask) -> Evaluation | None:
+        return None if task.base_fit is None else task.evaluate(task.start.model)
 
     def export(
         self,
@@ -75,18 +80,27 @@ class DetectionRecipe(Recipe[DetectionTask, DetectionResult]):
         fit = task.base_fit
         if fit is None:
             return []
-        notes = [
+        return [
             f"The base's maps agree best with a shrink ratio of {fit.shrink_ratio} "
-            f"(dice {fit.dice_by_ratio[fit.shrink_ratio]:.3f}); training used {task.config.targets.shrink_ratio}."
+            f"(dice {fit.dice_by_ratio[fit.shrink_ratio]:.3f}); training used {task.config.targets.shrink_ratio}.",
+            f"The base's logits were divided by {fit.temperature:g}, so that wrong pixels have a gradient.",
         ]
-        total = task.config.targets.total_epoch
-        if total is not None:
-            notes.append(
-                f"targets.total_epoch = {total} lets the shrink ratio grow during the run, away from the base's: "
-                "the usual reason why a fine-tune ends below its start. Leave it out."
-            )
-        notes.append(f"The base's logits were divided by {fit.temperature:g}, so that wrong pixels have a gradient.")
-        return notes
+
+    def before(self, task: DetectionTask, train: Sequence[Page], epochs: float, start: StartFigures) -> list[Diagnosis]:
+        config = task.config
+        heights = [
+            height
+            for page in spread_sample(train, MAX_FIT_LINES)
+            for region, height in zip(page.regions, text_heights(page, task.preprocess), strict=True)
+            if not region.ignore
+        ]
+        found = list(before.page_scale(heights, task.preprocess.size, config.input.view_size))
+        if task.base_fit is not None:
+            found += before.ratio(task.base_fit, config.targets, epochs)
+        return found
+
+    def remains(self, task: DetectionTask, result: DetectionResult, pages: Sequence[Page]) -> Remains:
+        return detection_remains(pages, result, task.preprocess)
 
     def row(self, name: str, result: DetectionResult) -> list[str]:
         return score_row(name, result.score)

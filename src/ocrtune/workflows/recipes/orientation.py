@@ -20,7 +20,9 @@ from ocrtune.page import Page
 from ocrtune.report.html import Picture, Table
 from ocrtune.runtime.load import load_orientation
 from ocrtune.runtime.orientation import OrientationThresholds
-from ocrtune.workflows.recipes.base import LineRecipe
+from ocrtune.training.diagnose import Diagnosis
+from ocrtune.training.diagnose.limits import Remains, orientation_remains
+from ocrtune.workflows.recipes.base import LineRecipe, StartFigures
 
 
 class OrientationRecipe(LineRecipe[OrientationTask, OrientationResult]):
@@ -50,6 +52,8 @@ class OrientationRecipe(LineRecipe[OrientationTask, OrientationResult]):
                 f"the classifier has collapsed: it calls every line {details['collapsed']} degrees",
                 expected="both directions",
                 hint="look whether labels start at the text's own top left, and lower the learning rate",
+                code="direction-collapse",
+                evidence={"called_turned": float(details["collapsed"] != 0)},
             )
         return write_orientation_bundle(
             path,
@@ -69,6 +73,14 @@ class OrientationRecipe(LineRecipe[OrientationTask, OrientationResult]):
 
     def notes(self, task: OrientationTask) -> list[str]:
         return ["Each line is shown upright and turned over, equally often, with the same changes."]
+
+    def before(
+        self, task: OrientationTask, train: Sequence[Page], epochs: float, start: StartFigures
+    ) -> list[Diagnosis]:
+        return []
+
+    def remains(self, task: OrientationTask, result: OrientationResult, pages: Sequence[Page]) -> Remains:
+        return orientation_remains(result)
 
     def row(self, name: str, result: OrientationResult) -> list[str]:
         counts = [str(count) for line in result.confusion for count in line]

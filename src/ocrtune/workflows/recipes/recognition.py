@@ -10,6 +10,7 @@ from torch import nn
 
 from ocrtune.bundle import Bundle
 from ocrtune.config.schema import RecognitionConfig, TrainConfig
+from ocrtune.data.lines import readable
 from ocrtune.export.lines import write_recognition_bundle
 from ocrtune.page import Page
 from ocrtune.recognition.evaluate import evaluate_recognizer
@@ -26,7 +27,9 @@ from ocrtune.report.lines import (
     worst_lines,
 )
 from ocrtune.runtime.load import load_recognizer
-from ocrtune.workflows.recipes.base import LineRecipe
+from ocrtune.training.diagnose import Diagnosis, before
+from ocrtune.training.diagnose.limits import Remains, recognition_remains
+from ocrtune.workflows.recipes.base import LineRecipe, StartFigures
 
 
 class RecognitionRecipe(LineRecipe[RecognitionTask, RecognitionResult]):
@@ -69,17 +72,21 @@ class RecognitionRecipe(LineRecipe[RecognitionTask, RecognitionResult]):
         return RecognitionResult.of(evaluate_recognizer(load_recognizer(bundle), pages, each), task.policy)
 
     def notes(self, task: RecognitionTask) -> list[str]:
-        notes = []
-        if task.plan.unknown:
-            shown = ", ".join(f"'{c}' ({n})" for c, n in task.plan.unknown.most_common(20))
-            notes.append(f"Characters that the base does not know, by policy '{task.plan.policy}': {shown}.")
-        if task.check.infeasible:
-            notes.append(f"{len(task.check.infeasible)} lines left out, first: {'; '.join(task.check.infeasible[:5])}.")
-        if task.policy != "exact":
-            notes.append(
-                f"Lines are compared with the policy '{task.policy}', because labels and images differ in case."
-            )
-        return notes
+        if task.policy == "exact":
+            return []
+        return [f"Lines are compared with the policy '{task.policy}', because labels and images differ in case."]
+
+    def before(
+        self, task: RecognitionTask, train: Sequence[Page], epochs: float, start: StartFigures
+    ) -> list[Diagnosis]:
+        data = task.config.train_data
+        texts = [region.text or "" for page in train for region in page.regions if readable(region)]
+        found = list(before.characters(task.plan, texts, task.check, data))
+        found += before.line_scale([min(line.size()) for line in task.check.lines])
+        return found + list(before.dictionary_order(start.figures, start.signs, data) if start.figures else ())
+
+    def remains(self, task: RecognitionTask, result: RecognitionResult, pages: Sequence[Page]) -> Remains:
+        return recognition_remains(pages, result)
 
     def row(self, name: str, result: RecognitionResult) -> list[str]:
         return score_row(name, result.score)

@@ -18,7 +18,8 @@ from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.report.settings import learning_curve_figure
 from ocrtune.training.learning_curve import LearningCurve, Tallies, learning_curve, nested_parts
-from ocrtune.training.loop import LAST, make_plan
+from ocrtune.training.loop import LAST
+from ocrtune.training.outline import make_plan
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.settings.folder import claim
 from ocrtune.workflows.settings.prepared import prepared_task
