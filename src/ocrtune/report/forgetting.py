@@ -60,6 +60,7 @@ def trade_off(choice: Choice, metrics: Sequence[Mapping[str, str]], name: str, t
         [choice.chosen.anchor], [choice.chosen.target], marker="*", markersize=14, color="#2a7f3f", label="chosen"
     )
     line.axvline(base - tolerance, color="#b3261e", linestyle=":", label="still allowed")
+    line.margins(0.15)
     line.set_title("weights between base and fine-tuned")
     line.set_xlabel(f"anchor {name}")
     line.set_ylabel(f"validation {name}")
