@@ -19,16 +19,20 @@ import pytest
 from ocrtune.bundle import Bundle
 from ocrtune.data.synth.receipts import render_receipt
 from ocrtune.detection.metric import overlaps
+from ocrtune.detection.network import FAMILY
 from ocrtune.errors import GateError, UsageError
-from ocrtune.export.boxes.gate import check_boxes, gated_boxes_onnx
+from ocrtune.export.boxes.gate import StretchedPreprocess, check_boxes, gated_boxes_onnx
 from ocrtune.export.boxes.graph import Graph
 from ocrtune.export.boxes.model import boxes_of_map, detector_with_boxes, parsed_size
 from ocrtune.export.examples import drawn_pages
+from ocrtune.export.onnx import detector_onnx
 from ocrtune.page import TextRegion
 from ocrtune.runtime.boxes import BoxDetector
 from ocrtune.runtime.decode import DetectionThresholds, ProbMap, decode_map
-from ocrtune.runtime.engines import OnnxBoxEngine
+from ocrtune.runtime.detector import TextDetector
+from ocrtune.runtime.engines import OnnxBoxEngine, OnnxEngine
 from ocrtune.runtime.load import detection_settings, load_detector
+from ocrtune.weights.network import inference_form, load_network
 from support.paths import ROOT
 from support.runs import fails, ocrtune
 
@@ -212,6 +216,17 @@ def test_the_gate_passes_equal_files_and_refuses_others(v4_mobile: Bundle) -> No
     model = detector_with_boxes(onnx.load(v4_mobile.onnx), preprocess, other, 480, 704)
     with pytest.raises(GateError, match="differs from the normal path"):
         check_boxes(load_detector(v4_mobile), BoxDetector(OnnxBoxEngine(model.SerializeToString())), pages)
+
+
+def test_networks_of_the_training_are_taken_over() -> None:
+    """Their files come from another exporter than the published ones, in another operator set."""
+    content = detector_onnx(inference_form(FAMILY, load_network(FAMILY, BASE).model))
+    preprocess, thresholds = StretchedPreprocess(width=480, height=704), DetectionThresholds()
+    model = detector_with_boxes(onnx.load_from_string(content), preprocess, thresholds, 480, 704)
+    normal = TextDetector(OnnxEngine(content), preprocess, thresholds)
+    result = check_boxes(normal, BoxDetector(OnnxBoxEngine(model.SerializeToString())), [render_receipt(11, 0)])
+    assert result.boxes > 10
+    assert result.boxes_equal >= 0.97
 
 
 def test_impossible_wishes_are_refused(v4_mobile: Bundle, tmp_path: Path) -> None:
