@@ -295,12 +295,15 @@ def test_figures_for_prometheus() -> None:
         server.predict(GOOD)
         server.predict(b"broken")
         server.ask("BREW", "/coffee")
+        server.ask("BREW", "/predict")
         shown = server.ask("GET", "/metrics")
         assert shown.headers["content-type"].startswith("text/plain; version=")
         figures = dict(re.findall(r"^(ocrtune_.+) (\S+)$", shown.content.decode(), flags=re.MULTILINE))
     assert float(figures['ocrtune_requests_total{code="200",method="POST /predict",protocol="http"}']) == 1
     assert float(figures['ocrtune_requests_total{code="422",method="POST /predict",protocol="http"}']) == 1
     assert float(figures['ocrtune_requests_total{code="404",method="other",protocol="http"}']) == 1
+    assert float(figures['ocrtune_requests_total{code="405",method="other",protocol="http"}']) == 1
+    assert not any("BREW" in name for name in figures), "clients do not make up names of figures"
     assert float(figures["ocrtune_pages_total"]) == 1
     assert float(figures["ocrtune_pages_in_flight"]) == 0
     assert float(figures["ocrtune_batch_seconds_count"]) == 1

@@ -60,6 +60,7 @@ def command(
         seconds=timeout,
     )
     model, models = pages_model(found), [described(found)]
+    token = token or None  # an empty variable asks for nothing
     if token is None and host not in ("127.0.0.1", "::1", "localhost"):
         output.warn(f"everybody who reaches {host} can use this server: set OCRTUNE_TOKEN to ask for a token")
     log_to_stderr()
@@ -70,4 +71,4 @@ def command(
         bearer = "-H 'Authorization: Bearer TOKEN' " if token else ""
         output.next(f"curl {bearer}-F image=@page.jpg http://{address.host}:{address.http}/predict")
 
-    asyncio.run(serve_until_signal(Service(model, limits, models), Address(host, http, grpc), token or None, started))
+    asyncio.run(serve_until_signal(Service(model, limits, models), Address(host, http, grpc), token, started))

@@ -205,7 +205,8 @@ class _Observed:
             log_fault("request failed", error, protocol="http")
             if code == _CLIENT_GONE:
                 await JSONResponse(ServerFault().as_dict(), ServerFault.http_status)(scope, receive, noted)
-        route = scope.get("route")  # clients may ask for any path with any method: these are no names for figures
+        # clients may ask for any path with any method: these are no names for figures
+        route = None if code == HTTPStatus.METHOD_NOT_ALLOWED else scope.get("route")
         method, seconds = f"{scope['method']} {route.path}" if route else "other", time.perf_counter() - started
         self._metrics.request("http", method, str(code), seconds)
         log("request", protocol="http", method=method, code=code, ms=round(1000 * seconds, 1))
