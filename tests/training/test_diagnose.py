@@ -365,6 +365,11 @@ def test_an_error_that_ends_a_run_is_a_diagnosis_and_carries_the_others(tmp_path
         raise GateError("the loss is not finite", hint="lower the rate", code="loss-not-finite", evidence={"step": 3})
     assert [entry["code"] for entry in caught.value.as_dict()["diagnosis"]] == ["loss-not-finite", "lr-high"]
     assert caught.value.diagnosis[0]["remedies"] == [{"do": "lower the rate", "why": ""}]
+    with (
+        pytest.raises(GateError, match="disk"),
+        Diagnostics(tmp_path / "log.txt" / "run", "detection", print).of_errors(),
+    ):
+        raise GateError("the disk is full")  # and not that the diagnosis could not be written
     with pytest.raises(Interrupted), kept.of_errors():
         raise Interrupted("stopped")
     assert len(kept.found) == 2, "an interruption is nothing wrong"

@@ -106,7 +106,7 @@ def ratio(fit: BaseFit, spec: TargetSpec, epochs: float) -> Iterator[Diagnosis]:
     evidence = {"shrink_ratio": first, "base_ratio": own, "last_ratio": last, "dice_of_base": fit.dice_by_ratio[own]}
     keep = Remedy("targets.shrink_ratio=auto", f"goes on with the base's own {own}")
     if abs(first - own) > _RATIO_APART:
-        wide = "less far from the outline: boxes come out too large" if first > own else "further in: boxes shrink"
+        kernels, boxes = ("grow", "large") if first > own else ("shrink", "small")
         frozen_bug = (
             "; 0.81 is what PaddleOCR of 2023 and 2024 trained with by mistake"
             if abs(first - _FROZEN_BUG) < 0.01
@@ -116,8 +116,9 @@ def ratio(fit: BaseFit, spec: TargetSpec, epochs: float) -> Iterator[Diagnosis]:
             "ratio-apart",
             "before",
             "warning",
-            f"the targets have a shrink ratio of {first:g}, the base's own maps fit {own} best: the edge of every text has "
-            f"to be learnt anew, {wide} until it is, and the usual end is a result below the base{frozen_bug}",
+            f"the targets have a shrink ratio of {first:g}, the base's own maps fit {own} best: every kernel has to "
+            f"{kernels}, boxes come out too {boxes} at the base's unclip ratio, and the usual end is a result below the "
+            f"base{frozen_bug}",
             evidence,
             (keep,),
         )
@@ -193,7 +194,6 @@ def characters(plan: TextPlan, texts: Sequence[str], left_out: LineCheck, data: 
             "extend": "they become new classes that start without any knowledge",
             "map": "they are replaced by their nearest relatives",
             "drop": "they are left out of the labels, so that the model learns to skip them",
-            "error": "the training is refused",
         }[plan.policy]
         wrong = share > _OTHER_CHARACTERS
         what = (

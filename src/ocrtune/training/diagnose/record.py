@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ocrtune.errors import Interrupted, OcrtuneError
@@ -44,7 +44,8 @@ class Diagnostics:
             self._tell(diagnosis)
             self._found[diagnosis.code] = diagnosis
         content = {"task": self._task, "diagnosis": [diagnosis.as_dict() for diagnosis in self.found]}
-        write_whole(self._folder / FILE, json.dumps(content, ensure_ascii=False, indent=1))
+        with suppress(OSError):  # a full disk is told by what cannot do without it
+            write_whole(self._folder / FILE, json.dumps(content, ensure_ascii=False, indent=1))
 
     def renew(self, found: Iterable[Diagnosis]) -> None:
         """The same for what is found during the training, in place of what was found so before: that may have passed."""
@@ -56,8 +57,9 @@ class Diagnostics:
             return
         self._told.add((diagnosis.code, diagnosis.severity))
         for line in diagnosis.lines():
-            append_line(self._folder, line)
             self._say(line)
+            with suppress(OSError):
+                append_line(self._folder, line)
 
     @contextmanager
     def of_errors(self) -> Iterator[None]:
