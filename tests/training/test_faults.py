@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import resource
 import signal
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ocrtune.cli import main
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.data.formats import read_dataset
 from ocrtune.data.store_writer import build_store
@@ -365,6 +368,22 @@ def test_a_full_disk_silences_the_log_and_nothing_else(tmp_path: Path, disk: Dis
     for name in ("log.txt", "metrics.csv", "the TensorBoard file"):
         assert sum(line.startswith(f"warning: {name} cannot be written any more") for line in lost) == 1
     assert told[-1] == "step 19"
+
+
+def test_a_full_disk_is_no_internal_error_of_any_verb(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.onnx")
+
+    monkeypatch.setattr(main, "app", full)
+    monkeypatch.setattr(sys, "argv", ["ocrtune", "export"])
+    with pytest.raises(SystemExit) as caught:
+        main.run()
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert "no space is left" in told
+    assert "model.onnx" in told
 
 
 def test_another_worker_takes_over_where_one_died(tmp_path: Path) -> None:
