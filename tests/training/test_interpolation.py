@@ -54,6 +54,10 @@ def test_nothing_between_is_needed_where_nothing_is_forgotten() -> None:
     assert (choice.chosen.alpha, choice.kept) == (1.0, True)
 
 
+def test_a_hair_on_the_target_is_not_worth_points_of_the_anchor() -> None:
+    assert choose(points((0.912, 0.455), (0.9363, 0.474), (0.9367, 0.457), (0.93, 0.398)), 0.01).chosen.anchor == 0.474
+
+
 def test_a_mixture_may_be_better_than_both_ends() -> None:
     assert choose(points((0.90, 0.60), (0.95, 0.63), (0.92, 0.61)), 0.01).chosen.alpha == 0.5
 

@@ -47,7 +47,8 @@ class Choice:
 
     Attributes:
         points: all of them, by their share.
-        chosen: the best on the validation data that keeps the anchor and beats the base; without one, the fine-tuned.
+        chosen: of those that keep the anchor and beat the base, the one with the largest sum of both figures; without
+            any, the fine-tuned.
         kept: whether it keeps the anchor.
     """
 
@@ -86,7 +87,9 @@ def interpolated(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], alpha:
 
 
 def choose(points: Sequence[Point], tolerance: float) -> Choice:
-    """The best trade-off.
+    """The best trade-off: a point of either figure counts alike, as long as the anchor is kept.
+
+    The best on the validation data alone would be taken from the edge of what is allowed, for differences that are chance.
 
     Args:
         points: the base, the fine-tuned network and what is between, by their share.
@@ -97,4 +100,4 @@ def choose(points: Sequence[Point], tolerance: float) -> Choice:
     good = [point for point in points[1:] if point.anchor >= lowest and point.merit > base.merit]
     if not good:
         return Choice(tuple(points), tuned, kept=tuned.anchor >= lowest)
-    return Choice(tuple(points), max(good, key=lambda point: point.merit), kept=True)
+    return Choice(tuple(points), max(good, key=lambda point: point.target + point.anchor), kept=True)

@@ -30,7 +30,7 @@ MIN_PAGES = 8
 """Of each part; a figure of fewer would say nothing."""
 _SYNTH_PAGES = 96
 _MAX_PAGES = 2000  # of an anchor, evenly spread over the data
-_MOST = {"pages": (24, 48), "lines": (500, 1000)}
+_MOST = {"pages": (40, 80), "lines": (500, 1000)}
 """How many pages or lines share and state are chosen by and reported on; each evaluation looks at the first."""
 _SURE_BOX, _SURE_TEXT = 0.7, 0.9
 _PARTS = ("replay", "choose", "report")
