@@ -159,7 +159,7 @@ def _fail_together(root: Path, console: Console) -> None:
     """Runs that go wrong in one process; each process notes what it was told."""
     for accident in (Accident("stop", 5), Accident("nan", 3), Accident("image", 0)):
         try:
-            fit(root / accident.what, console, task={"accident": accident})
+            fit(root / accident.what, console, task={"accident": accident}, trainer={"nonfinite": "raise"})
         except (GateError, ImageError, Interrupted) as error:
             (root / f"{accident.what}_{join().rank}.txt").write_text(f"{type(error).__name__}: {error}")
     fit(root / "stop", console, resume=True)

@@ -171,8 +171,8 @@ def loaded_batches(
                     raise loaded.error
                 first_batch += 1
                 yield loaded
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker (pid"):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if not _of_dead_worker(error):
                 raise
             deaths += 1
             if deaths == _DEATHS:
@@ -183,6 +183,14 @@ def loaded_batches(
                 ) from error
             num_workers = max(1, num_workers // 2)
             tell(f"a process that prepares samples died: {error}; going on with {num_workers}")
+
+
+def _of_dead_worker(error: Exception) -> bool:
+    """Whether torch says that a worker died, or a batch broke off because one died while it was handed over."""
+    text = str(error)
+    if isinstance(error, RuntimeError):
+        return text.startswith("DataLoader worker (pid")
+    return not text.startswith("Caught ")  # as torch marks what was raised in a worker that lives
 
 
 def _loader(task: Task, positions: _Positions, seed: int, num_workers: int) -> DataLoader[Any]:
