@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,10 +129,12 @@ def _read_shards(batch: Batch, left: Sequence[int], each: Callable[[], None]) ->
     """One reader a machine, which takes all its cores."""
     import ray
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     cores = [int(node["Resources"]["CPU"]) for node in ray.nodes() if node["Alive"] and "CPU" in node["Resources"]]
     shards = ray.data.from_items([{"id": index} for index in left], override_num_blocks=len(left))
-    done = shards.map(_Reader, fn_constructor_args=(batch,), concurrency=len(cores), num_cpus=min(cores))
+    readers = ray.data.ActorPoolStrategy(size=len(cores))
+    done = shards.map(_Reader, fn_constructor_args=(batch,), compute=readers, num_cpus=min(cores))
     try:
         for row in done.iter_rows():
             for _ in batch.shard(row["id"]):
