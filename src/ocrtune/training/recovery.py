@@ -74,4 +74,6 @@ def recover(
         where=folder,
         hint=f"look at the samples named here; lower the learning rate (optimizer.lr={lr / 3:.2g}), limit the gradient "
         f"(optimizer.clip_norm=1), or set trainer.precision=fp32{by_itself}",
+        code="not-finite",
+        evidence={"step": counters.step + 1, "skipped": counters.skipped, "rollbacks": counters.rollbacks, "lr": lr},
     )
