@@ -1,11 +1,13 @@
-# make demo: install, then fine-tune, compare, export and report on generated receipts.
-# make test: install, then everything that CI runs.
+# make demo: install what trains, then fine-tune, compare, export and report on generated receipts.
+# make test: install everything, then do all that CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+TRAINS := .venv/.installed-train
+TESTS := .venv/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint install clean
-demo: install
+demo: $(TRAINS)
 	$(BIN)/ocrtune demo --out demo_out
 
 test: lint
@@ -17,12 +19,18 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-install: $(INSTALLED)
+install: $(TESTS)
 
-$(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+$(TRAINS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e ".[train]"
 	touch $@
+
+$(TESTS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e ".[all,dev]"
+	touch $(TRAINS) $@
 
 clean:
 	rm -rf .venv demo_out
