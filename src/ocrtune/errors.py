@@ -101,6 +101,10 @@ class ProcessLost(GateError):
     """One of the processes of a run has ended before its time."""
 
 
+class BudgetError(GateError):
+    """The time, or what is left of it, is too short for the work."""
+
+
 class Interrupted(OcrtuneError):
     """The user stopped the work; its state is saved."""
 

@@ -32,6 +32,10 @@ _PACKAGES = {
         "grpcio-reflection",
         "prometheus-client",
     ),
+    "sweep": ("optuna",),
+    "scale": ("ray", "pyarrow", "pandas"),
+    "mlflow": ("mlflow-skinny",),
+    "wandb": ("wandb",),
 }
 
 

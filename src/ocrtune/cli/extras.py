@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from ocrtune.errors import raise_missing_extra
+import os
+
+from ocrtune.errors import UsageError, raise_missing_extra
 
 
-def need_training() -> None:
+def need_training(alone: bool = True) -> None:
     """Make sure that what `[train]` installs is there.
+
+    Args:
+        alone: refuse to be one of several processes: whoever started them expects each to do a part.
 
     Raises:
         MissingExtraError: it is not.
+        UsageError: torchrun, or the like, has started several of this.
     """
+    if alone and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "several processes of this were started, and each would do all of it",
+            where="WORLD_SIZE",
+            hint="torchrun starts 'ocrtune train CONFIG.yaml'; everything else starts its processes by itself",
+        )
     need("train", "torch", "lightning_fabric", "tensorboard")
 
 

@@ -59,8 +59,10 @@ def command(
     from ocrtune.config.load import load_config
 
     loaded = load_config(config, overrides or ()) if config is not None else None
-    need_training()
+    need_training(alone=learning_curve is not None)
     if learning_curve is not None:
+        if ray is not None or sanity:
+            raise UsageError("a learning curve takes neither --ray nor --sanity", hint="ocrtune train --help")
         if loaded is None:
             raise UsageError("a learning curve goes on by itself", hint="give the command that began it again")
         _learning_curve(output, loaded.config, learning_curve)

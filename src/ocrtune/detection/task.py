@@ -75,7 +75,13 @@ class DetectionTask:
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._start = load_network(
-            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+            FAMILY,
+            config.model.pretrained,
+            config.model.arch,
+            config.model.form,
+            config.model.partial,
+            progress,
+            config.trainer.seed,
         )
         self._val = list(val)
         page_size = config.input.page_size

@@ -61,7 +61,13 @@ class OrientationTask:
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._start = load_network(
-            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+            FAMILY,
+            config.model.pretrained,
+            config.model.arch,
+            config.model.form,
+            config.model.partial,
+            progress,
+            config.trainer.seed,
         )
         bundle = self._start.bundle
         self.preprocess = line_preprocess(self._start.arch) if bundle is None else orientation_settings(bundle)[0]

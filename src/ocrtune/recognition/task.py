@@ -120,7 +120,13 @@ class RecognitionTask:
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._start = load_network(
-            FAMILY, config.model.pretrained, config.model.arch, config.model.form, config.model.partial, progress
+            FAMILY,
+            config.model.pretrained,
+            config.model.arch,
+            config.model.form,
+            config.model.partial,
+            progress,
+            config.trainer.seed,
         )
         self._guide = _chosen_guide(self._start, config.model.guide, config.trainer.seed)
         self._start_charset = start_charset(self._start, config.text.dictionary)

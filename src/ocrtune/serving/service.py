@@ -178,8 +178,15 @@ def described(bundle: Bundle) -> dict[str, Any]:
         "task": manifest.task,
         "arch": manifest.arch,
         "fingerprint": bundle.fingerprint(),
-        "metrics": manifest.metrics,
+        "metrics": _without_paths(manifest.metrics),
         "parts": {
             task: {"arch": part.manifest.arch, "fingerprint": part.fingerprint()} for task, part in parts.items()
         },
     }
+
+
+def _without_paths(metrics: Any) -> Any:
+    """Figures without the names of the data that they were measured on, which are paths of another machine."""
+    if not isinstance(metrics, dict):
+        return metrics
+    return {name: _without_paths(value) for name, value in metrics.items() if name != "data"}

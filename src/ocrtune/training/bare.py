@@ -9,12 +9,13 @@ from lightning_fabric import Fabric
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.task import Task
+from ocrtune.training.freeze import Freeze
 from ocrtune.training.optim import automatic_lr, build_optimizer, set_lr
 from ocrtune.training.precision import resolve_precision
 
 
 class BareSteps:
-    """Steps as the loop makes them, for finding out about a run before it begins; nothing is written anywhere.
+    """Steps as the loop makes its first ones, for finding out about a run before it begins; nothing is written anywhere.
 
     Args:
         task: what would be trained.
@@ -37,6 +38,7 @@ class BareSteps:
         batch = config.batch_size * config.trainer.accumulate
         automatic = task.lr_factor * automatic_lr(batch, scales is not None)
         self.lr = automatic if config.optimizer.lr == "auto" else config.optimizer.lr
+        self._freeze = Freeze(network, config.freeze, task.backbone_names(network), steps_per_epoch=1)
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network, self._optimizer = self._fabric.setup(network, optimizer)
@@ -46,6 +48,7 @@ class BareSteps:
         set_lr(self._optimizer, factor)
         self._optimizer.zero_grad(set_to_none=True)  # first, for whatever a step that ran out of memory left behind
         self._network.train()
+        self._freeze.apply(0)
         loss = self._task.loss(self._network, batch)["loss"]
         self._fabric.backward(loss)
         if self._config.optimizer.clip_norm is not None:

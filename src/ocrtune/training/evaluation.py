@@ -13,7 +13,7 @@ from ocrtune.task import Evaluation, Spread, Task, alone
 
 
 def evaluate_within_memory(
-    task: Task, network: nn.Module, tell: Callable[[str], None], spread: Spread = alone
+    task: Task, network: nn.Module, tell: Callable[[str], None], spread: Spread = alone, processes: int = 1
 ) -> Evaluation:
     """What the task measures, of all its validation data.
 
@@ -21,10 +21,10 @@ def evaluate_within_memory(
         task: evaluates.
         network: on the device that it is trained on.
         tell: takes one line where the CPU has to do it.
-        spread: shares the data out over processes.
+        spread, processes: share the data out over so many processes.
 
     Raises:
-        GateError: the CPU's memory is too small as well.
+        GateError: the CPU's memory is too small as well, or that of one of several processes, which cannot begin anew alone.
     """
     try:
         return task.evaluate(network, spread)
@@ -32,7 +32,7 @@ def evaluate_within_memory(
         if not out_of_memory(error):
             raise
     release_memory()
-    if next(network.parameters()).device.type == "cpu":
+    if processes > 1 or next(network.parameters()).device.type == "cpu":
         raise GateError(
             "memory is too small for evaluating the network",
             hint="make validation pages smaller (input.page_size), or free some memory; then resume the run",

@@ -379,7 +379,9 @@ class Trainer:
     def _evaluate(self, log: RunLog | SilentLog, epoch: float, loss: float, left: float | None) -> None:
         state = self.state
         started = time.monotonic()
-        result = evaluate_within_memory(self.task, self.evaluated, log.line, self._processes.spread)
+        result = evaluate_within_memory(
+            self.task, self.evaluated, log.line, self._processes.spread, self._processes.world_size
+        )
         state.evaluation_seconds = time.monotonic() - started
         log.figures(state.step, epoch, "val", result.figures)
         log.figures(state.step, epoch, "sign", result.signs)

@@ -12,7 +12,6 @@ class Verdict(IntEnum):
     HURRY = 1
     """The time left is enough for a quick end of the schedule, and no more."""
     TIME_OVER = 2
-    INTERRUPTED = 3
-    NOT_FINITE = 4
+    NOT_FINITE = 3
     """The step's loss or gradient is infinite or not a number."""
-    OUT_OF_MEMORY = 5
+    OUT_OF_MEMORY = 4

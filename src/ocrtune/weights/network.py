@@ -105,6 +105,7 @@ def load_network(
     form: str = "auto",
     partial: bool = False,
     tell: Tell = quiet,
+    seed: int = 0,
 ) -> Network[M]:
     """Build a network and fill it.
 
@@ -116,11 +117,18 @@ def load_network(
         form: ``deployed`` or ``training``; ``auto`` takes the form of the weights. Folded weights cannot be unfolded.
         partial: load what fits and leave the rest fresh, for backbone-only files and changed last layers.
         tell: takes one line about a download, and about what a partial load left fresh.
+        seed: of what is left fresh; the same for the same seed, in every process.
 
     Raises:
         BundleError: the weights are missing, damaged, or do not fit and ``partial`` was not asked for.
         ConfigError: the architecture is unknown or has to be named.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _loaded(family, pretrained, arch, form, partial, tell)
+
+
+def _loaded(family: Family[M], pretrained: str | None, arch: str, form: str, partial: bool, tell: Tell) -> Network[M]:
     if pretrained is None:
         if arch == "auto":
             raise ConfigError(

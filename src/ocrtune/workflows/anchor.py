@@ -15,7 +15,7 @@ from ocrtune.data.synth.generate import Generator
 from ocrtune.data.synth.generate import Recipe as Documents
 from ocrtune.data.synth.job import generate
 from ocrtune.data.synth.templates import LINE, TEMPLATES
-from ocrtune.errors import ConfigError, DataError, GateError
+from ocrtune.errors import ConfigError, DataError, GateError, ImageError
 from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.load import load_detector, load_recognizer
 from ocrtune.runtime.pipeline import OcrPipeline
@@ -128,7 +128,10 @@ def _labelled_by_base(folder: Path, config: TrainConfig, console: Console) -> li
     pages = []
     for page in images:
         if isinstance(page.image, Path):
-            pages.append(page.with_regions(_sure(region) for region in find(page.load())))
+            try:
+                pages.append(page.with_regions(_sure(region) for region in find(page.load())))
+            except ImageError as error:
+                console.say(f"  left out: {error}")
         each()
     return pages
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ocrtune.config.schema import TrainConfig
-from ocrtune.errors import GateError, UsageError
+from ocrtune.errors import BudgetError, UsageError
 from ocrtune.nn.memory import out_of_memory, release_memory
 from ocrtune.task import Task
 from ocrtune.training.freeze import Freeze
@@ -133,7 +133,7 @@ def steps_within(seconds: float, step: float, config: TrainConfig, evaluation: f
         pages: training pages.
 
     Raises:
-        GateError: not even a short run fits.
+        BudgetError: not even a short run fits.
     """
     usable = seconds * _MARGIN
     steps = int(usable / step)
@@ -146,7 +146,7 @@ def steps_within(seconds: float, step: float, config: TrainConfig, evaluation: f
         steps = int((usable - evaluation * len(plan.eval_steps)) / step)
     if steps < MIN_STEPS:
         needed = (MIN_STEPS * step + evaluation) / _MARGIN
-        raise GateError(
+        raise BudgetError(
             f"{max(0, steps)} training steps of {step:.1f} s fit into the rest of the budget: too few to learn anything",
             expected=f"at least {MIN_STEPS} steps",
             hint=f"give --budget about {(needed - seconds) / 60 + 1:.0f} minutes more",

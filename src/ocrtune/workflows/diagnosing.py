@@ -75,6 +75,7 @@ def after_training(
     result: Result,
     val: Sequence[Page],
     trained: float,
+    mixed: bool,
 ) -> list[Diagnosis]:
     """What can be said of the result.
 
@@ -85,6 +86,7 @@ def after_training(
         result: on the validation data.
         val: those data.
         trained: the monitored figure on training data.
+        mixed: whether the result is a mixture of base and fine-tuned weights.
     """
     outcome = Outcome(
         val=result.figure,
@@ -94,5 +96,6 @@ def after_training(
         page_size=task.config.input.page_size if setting.task == "detection" else None,
         data=setting.data,
         run=str(folder),
+        mixed=mixed,
     )
     return after(run_course(folder, setting.monitor), setting, outcome)

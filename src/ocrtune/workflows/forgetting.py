@@ -26,7 +26,7 @@ from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes.base import Recipe
 
 OFFERED = "bundle_keeps_more"
-_START_FIGURES = "anchor.json"
+START_FIGURES = "anchor.json"
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def guarded(
         return Guarded(GuardedTask(task, config, start, None), None)
     anchor = prepared_anchor(config, recipe, folder, console)
     measure = task.measure_on(anchor.choose)
-    known = (folder / _START_FIGURES).is_file()
+    known = (folder / START_FIGURES).is_file()
     base, seconds = _measured_base(task, start, measure, folder)
     if not known:
         console.say(
@@ -185,7 +185,7 @@ def guarded(
 
 def _measured_base(task: Any, start: nn.Module, measure: Measure, folder: Path) -> tuple[Point, float]:
     """The start network on both data sets, measured once a run and kept in its folder; and the seconds that it took."""
-    path = folder / _START_FIGURES
+    path = folder / START_FIGURES
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         return Point(**known["base"]), known["seconds"]

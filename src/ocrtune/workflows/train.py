@@ -57,7 +57,6 @@ class TrainResult:
         base: the start network's monitored figure on the same data; None for fresh weights.
         monitor: name of that figure.
         row: the table's line of ``val``, and its heads.
-        notes: what was found out, one sentence each.
         retention: what is left of what the base could do; None without an anchor.
         notes: what to know about how it was trained, one sentence each.
         diagnosis: what was found wrong before, during and after the training, the gravest first.
@@ -168,7 +167,6 @@ def train(
         OcrtuneError: data, weights or configuration cannot be used, or the export differs from the network.
     """
     console = console or Console()
-    console = console or Console()
     launcher = launcher or _local_launcher(config.trainer)
     require_loggers(config.trainer.loggers)
     diagnostics = Diagnostics(folder, config.task, console.say)
@@ -202,7 +200,7 @@ def _train(
     setting = run_setting(task, outline, start)
     diagnostics.add(before_training(recipe, task, outline, train_pages, prepared, start))
     if sanity and not job.resume:
-        learnt = overfit_one_batch(trained, resolved, outline.lr, console.say)
+        learnt = overfit_one_batch(task, resolved, outline.lr, console.say)
         diagnostics.add([learnt])
         if learnt.severity == "error":
             raise GateError(learnt.message, where=folder, hint=learnt.remedies[0].do, code=learnt.code)
@@ -245,9 +243,10 @@ def _train(
     console.say("exported; the ONNX file passed the parity gate")
     result = recipe.evaluate(bundle, val, task, console.bar("evaluating the exported file", len(val)))
     bundle = with_metrics(bundle, {"val": {**result.as_dict(), "data": config.data.val or "held out of train"}})
+    mixed = kept is not None and kept.choice.chosen.alpha < 1
     trained_on = spread_sample(prepared, recipe.trained_sample)
     on_trained = recipe.evaluate(bundle, trained_on, task, console.bar("the same on training data", len(trained_on)))
-    diagnostics.add(after_training(recipe, task, folder, setting, result, val, on_trained.figure))
+    diagnostics.add(after_training(recipe, task, folder, setting, result, val, on_trained.figure, mixed))
     notes = [*recipe.notes(task), *_notes(state, resolved.early_stopping.patience), *fault_notes(state)]
     if kept is not None:
         notes.append(kept.sentence())
@@ -305,8 +304,9 @@ def _local_launcher(config: TrainerConfig) -> Launcher | None:
 
 def _outline(task: Task, config: TrainConfig, launcher: Launcher | None) -> Outline:
     """What the processes of the training will find when they begin."""
-    settings, here = config.trainer, join().world_size
-    processes = here if launcher is None else max(settings.num_gpus, settings.num_processes)
+    settings = config.trainer
+    started = settings.num_gpus if settings.num_gpus > 1 else settings.num_processes
+    processes = join().world_size if launcher is None else started
     network = task.network()
     return make_outline(task, config, network, task.lr_scales(network), processes)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+_PENALTIES = ("distill", "l2_sp")
+"""Parts of the loss that grow as something is learnt: what keeps the network near its start."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -57,16 +60,20 @@ class Course:
     def read(cls, rows: Sequence[Mapping[str, str]], monitor: str) -> Course:
         """From the rows of a ``metrics.csv``."""
         course = cls()
+        losses: dict[str, float] = {}
         for row in rows:
             kind, name, value = row["kind"], row["name"], float(row["value"])
             if kind == "train" and name == "loss":
-                course.losses.append(value)
+                losses[row["step"]] = losses.get(row["step"], 0.0) + value
+            elif kind == "train" and name in _PENALTIES:
+                losses[row["step"]] = losses.get(row["step"], 0.0) - value
             elif kind == "train" and name == "text":
                 course.text.append(value)
             elif kind == "val" and name == monitor:
                 course.evaluations.append((int(row["step"]), value))
             elif kind == "sign":
                 course.signs[name] = value
+        course.losses.extend(losses.values())
         return course
 
     @property

@@ -139,6 +139,7 @@ class Outcome:
         page_size: longer side at which pages are seen; None for tasks of lines.
         data: training data, as the user named them.
         run: the run folder.
+        mixed: whether the weights are a mixture with the base's, so that how they were trained explains little.
     """
 
     val: float
@@ -148,6 +149,7 @@ class Outcome:
     page_size: int | None
     data: str
     run: str
+    mixed: bool = False
 
 
 def after(course: Course, setting: Setting, outcome: Outcome) -> list[Diagnosis]:
@@ -217,7 +219,7 @@ def _limits(course: Course, outcome: Outcome) -> Iterator[tuple[float, Diagnosis
     gap = (error - train_error) / error
     if gap >= _SHARE:
         yield gap, _data(outcome)
-    if 1 - gap >= _SHARE:
+    if 1 - gap >= _SHARE and not outcome.mixed:
         yield min(1.0, 1 - gap), _training(course, outcome)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import torch
 
 from ocrtune.config.schema import TrainConfig
+from ocrtune.errors import GateError
+from ocrtune.nn.memory import out_of_memory
 from ocrtune.task import Task
+from ocrtune.training.bare import BareSteps
 from ocrtune.training.diagnose.diagnosis import Diagnosis, Remedy
-from ocrtune.training.freeze import Freeze
 from ocrtune.training.loading import batches
-from ocrtune.training.optim import build_optimizer
-from ocrtune.training.precision import resolve_precision
 
 STEPS = 40
 TARGET = 0.7
@@ -68,28 +68,24 @@ def overfit_one_batch(
 def _losses(task: Task, config: TrainConfig, lr: float) -> list[float]:
     """The loss of the same batch before each step, and after the last; ends early when it is low enough, or far too high."""
     with torch.random.fork_rng():
-        device = torch.device("cuda" if torch.cuda.is_available() and config.trainer.num_gpus else "cpu")
-        half = resolve_precision(config.trainer.precision, device) != "32-true"
-        network = task.network()
-        scales = task.lr_scales(network)
-        freeze = Freeze(network, config.freeze, task.backbone_names(network), steps_per_epoch=STEPS)
-        optimizer = build_optimizer(network, config.optimizer, lr, scales)
-        network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        steps = BareSteps(task, config)
         (batch,) = batches(
             task, first_batch=0, count=1, batch_size=config.batch_size, seed=config.trainer.seed, num_workers=0
         )
-        network.train()
-        freeze.apply(0)
         losses: list[float] = []
-        while True:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                loss = task.loss(network, batch)["loss"]
-            losses.append(float(loss.detach()))
-            if losses[-1] <= max(TARGET * losses[0], _LEARNT) or len(losses) > STEPS or _has_jumped(losses):
-                return losses
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        try:
+            while True:
+                losses.append(steps.step(batch, lr / steps.lr))
+                if losses[-1] <= max(TARGET * losses[0], _LEARNT) or len(losses) > STEPS or _has_jumped(losses):
+                    return losses
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise GateError(
+                "memory is too small for learning a whole batch at once",
+                where=f"data.batch_size={config.batch_size}",
+                hint="halve it and double trainer.accumulate; without --sanity the training does so by itself",
+            ) from error
 
 
 def _has_jumped(losses: list[float]) -> bool:

@@ -11,7 +11,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
 from ocrtune.data.lines import has_counted, readable
-from ocrtune.errors import DataError, GateError, ImageError, UsageError
+from ocrtune.errors import BudgetError, DataError, GateError, ImageError, UsageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
@@ -172,7 +172,7 @@ def _adapt(request: AdaptRequest, console: Console, clock: Clock, resumed: bool)
                 stages.append(stage)
                 if task == "detection":
                     parts = replace(parts, finder=stage.bundle if stage.comparison.better else stage.fitted_base)
-            except GateError as error:
+            except BudgetError as error:
                 if not stages:
                     raise
                 console.say(f"{task} stays as the base has it: {error.what}")

@@ -21,9 +21,9 @@ from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.adapt.size import SizePreset, labels_for, size_preset
 from ocrtune.workflows.budget import MIN_STEPS, seconds_per_step, steps_within
 from ocrtune.workflows.console import Console
-from ocrtune.workflows.forgetting import guarded
+from ocrtune.workflows.forgetting import START_FIGURES, guarded
 from ocrtune.workflows.recipes import RECIPES
-from ocrtune.workflows.train import CONFIG, TrainResult, measured_start, run_pages, train
+from ocrtune.workflows.train import BASELINE, CONFIG, TrainResult, measured_start, run_pages, train
 
 _MORE_EVALUATIONS = 3  # of an anchor's other pages, before and after
 
@@ -132,7 +132,7 @@ def training_run(
         GateError: the time is too short to learn anything, or the exported file differs from the network.
         Interrupted: the user stopped it; the same command goes on.
     """
-    deadline = time.monotonic() + seconds
+    ends = time.monotonic() + seconds
     run = folder / "run"
     run.mkdir(parents=True, exist_ok=True)
     if resumed and (run / LAST).is_file():
@@ -148,7 +148,7 @@ def training_run(
         resume=resumed,
         console=console,
         resume_command="give the same command again: it goes on",
-        deadline=deadline if limited else None,
+        deadline=ends - _seconds_after(config, run) if limited else None,
     )
     return outcome, config
 
@@ -190,15 +190,14 @@ def planned_config(
     train_pages, val_pages = run_pages(config)
     lines = recipe.pages(train_pages, "train", run, console.bar), recipe.pages(val_pages, "val", run, console.bar)
     task = recipe.task(config, *lines, lambda line: None)
-    evaluation = after = measured_start(recipe, task, run, console).seconds
+    evaluation = measured_start(recipe, task, run, console).seconds
     guard = guarded(recipe, task, config, run, False, console)
     if guard is not None:
         task = guard.task
         if guard.watched is not None:
             evaluation = guard.watched.seconds
-            after = evaluation * (len(config.forgetting.alphas) + _MORE_EVALUATIONS)
     step = seconds_per_step(task, config)
-    left = seconds - (time.monotonic() - started) - after
+    left = seconds - (time.monotonic() - started) - _seconds_after(config, run)
     try:
         steps = steps_within(left, step, config, evaluation, len(task.samples))
     except GateError as error:
@@ -211,6 +210,15 @@ def planned_config(
     return build_config(
         {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
     )
+
+
+def _seconds_after(config: TrainConfig, run: Path) -> float:
+    """What is measured between the last step and the export takes so long, as far as the start's measuring tells."""
+    anchor, start = run / START_FIGURES, run / BASELINE
+    if config.forgetting.anchor is not None and anchor.is_file():
+        seconds: float = json.loads(anchor.read_text(encoding="utf-8"))["seconds"]
+        return seconds * (len(config.forgetting.alphas) + _MORE_EVALUATIONS)
+    return float(json.loads(start.read_text(encoding="utf-8"))["seconds"]) if start.is_file() else 0.0
 
 
 def worthwhile_steps(steps: int, size: SizePreset, samples: int, batch: int, console: Console) -> int:

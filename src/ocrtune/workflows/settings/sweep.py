@@ -18,8 +18,11 @@ from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import ConfigError, GateError
 from ocrtune.files import write_whole
 from ocrtune.task import Evaluation
+from ocrtune.training.loggers import require_loggers
 from ocrtune.training.loop import LAST, Trainer
 from ocrtune.workflows.console import Console
+from ocrtune.workflows.forgetting import guarded
+from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.settings.folder import claim
 from ocrtune.workflows.settings.prepared import prepared_task
 from ocrtune.workflows.settings.space import Choice, Range, Space
@@ -176,6 +179,8 @@ def _train(
     config = load_config(request.config, request.settings(values)).config
     write_whole(folder / CONFIG, dump_yaml(config))
     task = prepared_task(config, request.out, console)
+    resume = (folder / LAST).is_file()
+    guard = guarded(RECIPES[config.task], task, task.config, folder, resume, console)
     study.set_user_attr(_MONITOR, task.monitor)
 
     def judge(step: int, result: Evaluation) -> None:
@@ -186,9 +191,11 @@ def _train(
             raise _Hopeless
 
     command = "give the same command again: it goes on"
-    trainer = Trainer(task, task.config, folder, console.say, console.watch, command, each_evaluation=judge)
+    trainer = Trainer(
+        guard.task if guard else task, task.config, folder, console.say, console.watch, command, each_evaluation=judge
+    )
     try:
-        state = trainer.run(resume=(folder / LAST).is_file())
+        state = trainer.run(resume=resume)
     except _Hopeless:
         console.say("given up: worse than the median of the others at this point")
         study.tell(trial, state=TrialState.PRUNED)
@@ -207,6 +214,14 @@ def _checked(request: SweepRequest) -> TrainConfig:
         ConfigError: one does not, or results could not be compared.
     """
     plain = load_config(request.config, request.space.fixed).config
+    require_loggers(plain.trainer.loggers)
+    if plain.trainer.num_processes > 1 or plain.trainer.num_gpus > 1:
+        raise ConfigError(
+            "a sweep trains in one process",
+            where="trainer.num_processes, trainer.num_gpus",
+            expected="1",
+            hint="for the batch of several processes, set trainer.accumulate to their number",
+        )
     for part in request.space.searched:
         if part.key in _FIXED:
             raise ConfigError(
