@@ -11,7 +11,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
 from ocrtune.data.formats import is_line
 from ocrtune.data.lines import has_counted, readable
-from ocrtune.errors import BudgetError, DataError, GateError, ImageError, UsageError
+from ocrtune.errors import BudgetError, DataError, ImageError, UsageError
 from ocrtune.page import Page
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
