@@ -18,6 +18,7 @@ from ocrtune.recognition.upright import half_turn, upright_labels
 from ocrtune.runtime.crop import crop_region
 from ocrtune.runtime.load import load_recognizer
 from ocrtune.runtime.preprocess import LinePreprocess
+from ocrtune.training.diagnose.before import characters
 from ocrtune.weights.registry import published_bundle
 from support.pages import rectangle, save_image
 
@@ -167,9 +168,10 @@ def test_unknown_characters_stop_the_training_where_that_is_wanted(tmp_path: Pat
     config = build_config({"task": "recognition", "data": {"train": "x"}, "text": {"unknown": "error"}})
     with pytest.raises(DataError, match="1 characters of the labels are not in the model's character set"):
         RecognitionTask(config, pages, pages)  # type: ignore[arg-type]
-    lines: list[str] = []
     config = build_config({"task": "recognition", "data": {"train": "x"}})
-    task = RecognitionTask(config, pages, pages, lines.append)  # type: ignore[arg-type]
+    task = RecognitionTask(config, pages, pages)  # type: ignore[arg-type]
     assert "\ue000" in task.charset
-    assert any("they are added" in line for line in lines)
+    (told,) = characters(task.plan, ["ab\ue000"], task.check, "x")
+    assert told.evidence["unknown_characters"] == 1
+    assert "they become new classes" in told.message
     assert task.network().head.out_features == task.charset.classes

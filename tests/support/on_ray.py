@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     with cluster(LOCAL, cores=3):
         state = launched_on_ray(job(folder / "two", "trainer.num_processes=2"), Console(say=said.append), LOCAL)
         try:
-            wild = job(folder / "wild", "trainer.num_processes=2", "optimizer.lr=1e30")
+            wild = job(folder / "wild", "trainer.num_processes=2", "trainer.nonfinite=raise", "optimizer.lr=1e30")
             launched_on_ray(wild, Console(), LOCAL)
         except OcrtuneError as error:
             fault = error.as_dict()
