@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocrtune.errors import GateError
-from ocrtune.export.lines import compare_lines
+from ocrtune.export.line_gate import compare_lines
 from ocrtune.runtime.preprocess import Batch
 
 LINE = np.zeros((1, 3, 48, 32), np.float32)
