@@ -104,7 +104,7 @@ def _first(
         (node, name)
         for node in onnx.load_from_string(network).graph.node
         for name in node.output
-        if name in known and node.op_type != "Constant"
+        if name and name in known and node.op_type != "Constant"
     ]
     names = [name for _, name in nodes]
     right, exported = _onnx_values(network, names, batch), values(names)
