@@ -125,12 +125,17 @@ def check_export(bundle: Bundle, exported: Exported, pages: Sequence[Page]) -> G
             before, after = (TextDetector(engine, preprocess, thresholds) for engine in (network, exported.engine))
             return check_parity(before, after, pages, allowed)
         return compare_lines(network, exported.engine, _inputs(bundle, pages), allowed)
-    except GateError as error:
-        layer = _first_layer(bundle, exported, pages)
-        raise GateError(f"{error.what}; {layer}", expected=error.expected, hint=error.hint) from error
-    except RuntimeError as error:  # of torch and OpenVINO, for a size that the file does not take
-        layer = _first_layer(bundle, exported, pages)
-        raise GateError(f"the exported file does not run: {str(error).strip().splitlines()[-1]}; {layer}") from error
+    except (
+        GateError,
+        RuntimeError,
+    ) as error:  # torch and OpenVINO raise the latter for sizes that a file does not take
+        what = str(error).strip().splitlines()[-1]
+        refused = error if isinstance(error, GateError) else GateError(f"the exported file does not run: {what}")
+        raise GateError(
+            f"{refused.what}; {_first_layer(bundle, exported, pages)}",
+            expected=refused.expected,
+            hint="nothing was written; take --precision fp32" if exported.precision == "fp16" else refused.hint,
+        ) from error
 
 
 def _first_layer(bundle: Bundle, exported: Exported, pages: Sequence[Page]) -> str:
