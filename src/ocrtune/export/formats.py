@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 Format = Literal["onnx", "torchscript", "openvino"]
 Precision = Literal["fp32", "fp16"]
-MAX_DIFFERENCE: Mapping[Precision, float] = {"fp32": MAX_TENSOR_DIFFERENCE, "fp16": 2e-2}
+MAX_DIFFERENCE: Mapping[Precision, float] = {"fp32": MAX_TENSOR_DIFFERENCE, "fp16": 5e-2}
 """Of a probability. A float16 has 11 bits: each layer rounds to 5e-4 of its values, and there are dozens of layers."""
-LAYER_TOLERANCE: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2}
-"""Of a layer's output, relative to its largest value."""
+EQUALLY_LIKELY: Mapping[Precision, float] = {"fp32": MAX_TENSOR_DIFFERENCE, "fp16": 2e-2}
+"""Classes of a line's column that differ by no more may be chosen for each other: that rounding decides between them."""
+LAYER_TOLERANCE: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 0.1}
+"""Of a layer's output, relative to its largest value; rounding to float16 alone reaches 2 %."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def check_export(bundle: Bundle, exported: Exported, pages: Sequence[Page]) -> G
             preprocess, thresholds = detection_settings(bundle)
             before, after = (TextDetector(engine, preprocess, thresholds) for engine in (network, exported.engine))
             return check_parity(before, after, pages, allowed)
-        return compare_lines(network, exported.engine, _inputs(bundle, pages), allowed)
+        lines = _inputs(bundle, pages)
+        return compare_lines(network, exported.engine, lines, allowed, EQUALLY_LIKELY[exported.precision])
     except (
         GateError,
         RuntimeError,

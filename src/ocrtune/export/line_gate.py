@@ -48,14 +48,19 @@ def gate_lines(pages: Sequence[Page], preprocess: LinePreprocess) -> Iterator[Ba
 
 
 def compare_lines(
-    network: Engine, exported: Engine, batches: Iterable[Batch], max_difference: float = MAX_DIFFERENCE
+    network: Engine,
+    exported: Engine,
+    batches: Iterable[Batch],
+    max_difference: float = MAX_DIFFERENCE,
+    equally_likely: float = MAX_DIFFERENCE,
 ) -> LineGate:
     """Compare a network with its exported file, line by line.
 
     Args:
         network, exported: what gives probabilities, float32 [N, T, classes] or [N, classes].
         batches: lines.
-        max_difference: of a probability; readings that are closer than that are equally likely.
+        max_difference: of a probability.
+        equally_likely: classes whose probabilities differ by no more may be chosen for each other.
 
     Raises:
         GateError: they differ in a probability, or in what they choose between unequal ones.
@@ -66,7 +71,7 @@ def compare_lines(
         difference = max(difference, float(np.abs(before - after).max()))
         chosen = np.take_along_axis(before, after.argmax(-1)[..., None], -1)[..., 0]
         lines += 1
-        alike += bool((before.max(-1) - chosen <= max_difference).all())
+        alike += bool((before.max(-1) - chosen <= equally_likely).all())
     equal = alike / max(lines, 1)
     if not difference <= max_difference or equal < 1.0:
         raise GateError(
