@@ -202,11 +202,13 @@ def test_the_documentation_runs_as_written(v4_mobile: Bundle, tmp_path: Path) ->
         said = ocrtune(*shlex.split(command), cwd=tmp_path).stdout
         assert "gate: 4 pages, tensors within" in said, said
         assert "written: detector" in said
-    np.save(tmp_path / "batch.npy", np.random.default_rng(0).standard_normal((1, 3, 64, 96)).astype(np.float32))
-    expected = OnnxEngine(v4_mobile.onnx)(np.load(tmp_path / "batch.npy"))
+    batch = detection_settings(v4_mobile)[0](PAGES[0].load())
+    np.save(tmp_path / "batch.npy", batch)
+    expected = OnnxEngine(v4_mobile.onnx)(batch)
+    assert expected.mean() > 0.02
     snippets = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(snippets) == 3
     for snippet in snippets:
         program = f"import numpy as np\nbatch = np.load('batch.npy')\n{snippet}\nnp.save('prob.npy', prob)"
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=quiet_environment(), check=True)
-        assert np.abs(np.load(tmp_path / "prob.npy") - expected).max() < MAX_DIFFERENCE["fp16"]
+        assert np.abs(np.load(tmp_path / "prob.npy") - expected).mean() < 1e-3
