@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocrtune.errors import GateError
-from ocrtune.export.lines import compare_lines
+from ocrtune.export.line_gate import compare_lines
 from ocrtune.runtime.preprocess import Batch
 
 LINE = np.zeros((1, 3, 48, 32), np.float32)
@@ -33,3 +33,10 @@ def test_another_choice_between_equals_passes_the_gate() -> None:
 def test_another_model_does_not(exported: object) -> None:
     with pytest.raises(GateError, match="differs from the network"):
         compare_lines(gives((0.4, 0.402, 0.2)), exported, [LINE])  # type: ignore[arg-type]
+
+
+def test_rounding_may_be_allowed_for_but_not_another_reading() -> None:
+    network, allowed = gives((0.4, 0.39, 0.2)), {"max_difference": 0.05, "equally_likely": 0.02}
+    assert compare_lines(network, gives((0.38, 0.4, 0.2)), [LINE], **allowed).texts_equal == 1  # type: ignore[arg-type]
+    with pytest.raises(GateError, match=r"100\.0% of 1 lines"):
+        compare_lines(gives((0.42, 0.39, 0.2)), gives((0.38, 0.4, 0.2)), [LINE], **allowed)  # type: ignore[arg-type]

@@ -14,7 +14,8 @@ from ocrtune.detection.network import FAMILY as DETECTORS
 from ocrtune.errors import BundleError, GateError, named
 from ocrtune.export.bundle import write_detection_bundle
 from ocrtune.export.examples import drawn_pages
-from ocrtune.export.lines import MAX_DIFFERENCE, write_orientation_bundle, write_recognition_bundle
+from ocrtune.export.line_gate import MAX_DIFFERENCE
+from ocrtune.export.lines import write_orientation_bundle, write_recognition_bundle
 from ocrtune.nn.engine import TorchEngine
 from ocrtune.orientation.network import FAMILY as CLASSIFIERS
 from ocrtune.recognition.network import FAMILY as RECOGNIZERS
