@@ -140,6 +140,19 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def need(extra: str, *modules: str) -> None:
+    """Make sure that what an extra installs is there.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise_missing_extra(module, extra, error)
+
+
 def raise_missing_extra(module: str, extra: str, cause: BaseException) -> NoReturn:
     """Turn an ImportError into the one line that names the extra to install.
 

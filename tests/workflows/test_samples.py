@@ -13,7 +13,7 @@ from ocrtune.data.draw import captioned, draw_regions
 from ocrtune.data.formats import write_dataset
 from ocrtune.data.synth.receipts import render_receipt
 from ocrtune.page import Page
-from ocrtune.training.loading import batches
+from ocrtune.training.loading import loaded_batches
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.samples import drawn_samples
@@ -49,10 +49,10 @@ def test_drawn_samples_are_those_of_the_loader(task: str, data: str, tmp_path: P
     prepared = recipe.pages(train, "train", tmp_path, Console().bar)
     trained: Any = recipe.task(config, prepared, val, lambda line: None)
     order = trained.samples.order(np.random.default_rng([4, 0])).tolist()
-    loader = batches(trained, first_batch=0, count=len(order), batch_size=1, seed=4, num_workers=0)
+    loader = loaded_batches(trained, first_batch=0, count=len(order), batch_size=1, seed=4, num_workers=0)
     seen = dict(zip(order, loader, strict=True))
     for index, image in drawn.items():
-        batch = seen[index]
+        batch = seen[index].batch
         if task == "detection":
             view, regions = trained.samples.view(0, index)
             assert np.array_equal(batch.images[0].numpy(), view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ocrtune.errors import UsageError, raise_missing_extra
+from ocrtune.errors import UsageError, need
 
 
 def need_training(alone: bool = True) -> None:
@@ -31,16 +31,3 @@ def need_serving() -> None:
     need(
         "serve", "fastapi", "uvicorn", "python_multipart", "grpc", "grpc_health", "grpc_reflection", "prometheus_client"
     )
-
-
-def need(extra: str, *modules: str) -> None:
-    """Make sure that what an extra installs is there.
-
-    Raises:
-        MissingExtraError: it is not.
-    """
-    for module in modules:
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise_missing_extra(module, extra, error)

@@ -38,7 +38,8 @@ def command(
     Trials are compared on the validation data. Interrupted? Give the same command again: it goes on.
     """
     output = Output(json)
-    from ocrtune.cli.extras import need, need_training
+    from ocrtune.cli.extras import need_training
+    from ocrtune.errors import need
 
     need_training()
     need("sweep", "optuna", "sqlalchemy")

@@ -239,6 +239,11 @@ class TrainerConfig(Section):
             values.setdefault("precision", "auto" if enabled else "fp32")
         return values
 
+    @property
+    def processes(self) -> int:
+        """Processes that are started where one does not train alone."""
+        return self.num_gpus if self.num_gpus > 1 else self.num_processes
+
 
 class EarlyStoppingConfig(Section):
     """When it is enough."""

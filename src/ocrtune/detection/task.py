@@ -28,7 +28,7 @@ from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.preprocess import DetectionPreprocess
 from ocrtune.task import Evaluation, Spread, alone, first_usable
-from ocrtune.weights.network import Network, load_network
+from ocrtune.weights.network import Network, load_start
 
 DEFAULT_PAGE_SIZE = 1280
 _FIT_VIEWS = 12
@@ -74,15 +74,7 @@ class DetectionTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(
-            FAMILY,
-            config.model.pretrained,
-            config.model.arch,
-            config.model.form,
-            config.model.partial,
-            progress,
-            config.trainer.seed,
-        )
+        self._start = load_start(FAMILY, config, progress)
         self._val = list(val)
         page_size = config.input.page_size
         if page_size == "auto":
@@ -148,7 +140,7 @@ class DetectionTask:
 
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
         """For a folded network: each weight's root mean square, and for biases a share of their layer's output."""
-        if self._start.form == "training":
+        if not self._start.folded:
             return None
         views = first_usable(lambda index: self.samples.view(0, index)[0], range(len(self.samples)), _SPREAD_VIEWS)
         return relative_scales(network, lambda: [network(self._normalised(torch.from_numpy(v)[None])) for v in views])

@@ -26,7 +26,7 @@ from ocrtune.runtime.load import orientation_settings
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
 from ocrtune.task import Evaluation, Spread, alone, first_usable
 from ocrtune.weights.defaults import line_preprocess
-from ocrtune.weights.network import Network, load_network
+from ocrtune.weights.network import Network, load_start
 
 _SPREAD_SAMPLES = 32
 _LR_FACTOR = 0.5
@@ -60,15 +60,7 @@ class OrientationTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(
-            FAMILY,
-            config.model.pretrained,
-            config.model.arch,
-            config.model.form,
-            config.model.partial,
-            progress,
-            config.trainer.seed,
-        )
+        self._start = load_start(FAMILY, config, progress)
         bundle = self._start.bundle
         self.preprocess = line_preprocess(self._start.arch) if bundle is None else orientation_settings(bundle)[0]
         self._val = spread_sample(val, MAX_FIT_LINES)
@@ -101,7 +93,7 @@ class OrientationTask:
         return copy.deepcopy(self._start.model)
 
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
-        if self._start.form == "training":
+        if not self._start.folded:
             return None
         some = first_usable(lambda index: self.samples.sample(0, index), range(len(self.samples)), _SPREAD_SAMPLES)
         batch = self.collate(some)

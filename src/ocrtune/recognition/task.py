@@ -30,7 +30,7 @@ from ocrtune.runtime.preprocess import LinePreprocess
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer
 from ocrtune.task import Evaluation, Spread, alone, first_usable
 from ocrtune.weights.defaults import line_preprocess
-from ocrtune.weights.network import Network, load_network
+from ocrtune.weights.network import Network, load_start
 
 _SPREAD_SAMPLES = 16
 _SHOWN = 5
@@ -119,15 +119,7 @@ class RecognitionTask:
         val: Sequence[Page],
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._start = load_network(
-            FAMILY,
-            config.model.pretrained,
-            config.model.arch,
-            config.model.form,
-            config.model.partial,
-            progress,
-            config.trainer.seed,
-        )
+        self._start = load_start(FAMILY, config, progress)
         self._guide = _chosen_guide(self._start, config.model.guide, config.trainer.seed)
         self._start_charset = start_charset(self._start, config.text.dictionary)
         self._val = spread_sample(val, MAX_FIT_LINES)
@@ -190,7 +182,7 @@ class RecognitionTask:
         return model
 
     def lr_scales(self, network: nn.Module) -> Mapping[str, float] | None:
-        if self._start.form == "training":
+        if not self._start.folded:
             return None
         some = first_usable(lambda index: self.samples.sample(0, index), range(len(self.samples)), _SPREAD_SAMPLES)
         batch = collate(some, self.preprocess)

@@ -31,14 +31,11 @@ class OcrPipeline:
         return self.read_pages([image])[0]
 
     def read_pages(self, images: Sequence[Image]) -> list[list[TextRegion]]:
-        """Texts of several images; the lines of all are read together, which fills the recogniser's batches."""
-        return self._read_lines(images, [self.detector.detect(image) for image in images])
+        """Texts of several images; the lines of all are read together, which fills the recogniser's batches.
 
-    def read_regions(self, image: Image, regions: list[TextRegion]) -> list[TextRegion]:
-        """The same regions with what they say; ``angle`` is 180 where the line is upside down."""
-        return self._read_lines([image], [regions])[0]
-
-    def _read_lines(self, images: Sequence[Image], pages: Sequence[list[TextRegion]]) -> list[list[TextRegion]]:
+        ``angle`` is 180 where a line is upside down.
+        """
+        pages = [self.detector.detect(image) for image in images]
         margin = self.recognizer.preprocess.margin
         crops = [
             crop_region(image, region.polygon, margin)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocrtune.errors import GateError, UsageError, raise_missing_extra
+from ocrtune.errors import GateError, UsageError, need
 
 LOCAL = "local"
 _STARTS = 4  # that a busy machine gets
@@ -20,11 +20,7 @@ def need_ray() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    for module in ("ray", "pyarrow", "pandas"):
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise_missing_extra(module, "scale", error)
+    need("scale", "ray", "pyarrow", "pandas")
 
 
 @contextmanager

@@ -26,10 +26,8 @@ def workers(config: TrainerConfig) -> tuple[int, bool]:
     Raises:
         UsageError: it does not say.
     """
-    if config.num_gpus > 1:
-        return config.num_gpus, True
-    if config.num_processes > 1:
-        return config.num_processes, False
+    if config.processes > 1:
+        return config.processes, config.num_gpus > 1
     raise UsageError(
         "the configuration does not say how many workers Ray shall start",
         where="--ray",

@@ -113,31 +113,6 @@ class _Collate:
         return Loaded(self.task.collate([s.sample for s in made]), [s.index for s in made], damaged)
 
 
-def batches(
-    task: Task,
-    *,
-    first_batch: int,
-    count: int,
-    batch_size: int,
-    seed: int,
-    num_workers: int,
-    rank: int = 0,
-    world_size: int = 1,
-) -> Iterator[Any]:
-    """The batches of `loaded_batches` alone."""
-    for loaded in loaded_batches(
-        task,
-        first_batch=first_batch,
-        count=count,
-        batch_size=batch_size,
-        seed=seed,
-        num_workers=num_workers,
-        rank=rank,
-        world_size=world_size,
-    ):
-        yield loaded.batch
-
-
 def loaded_batches(
     task: Task,
     *,

@@ -148,7 +148,7 @@ class Trainer:
         torch.manual_seed(config.trainer.seed)
         network = task.network()
         scales = self._processes.on_first(lambda: task.lr_scales(network))  # one truth, whatever the machines compute
-        self.outline = make_outline(task, config, network, scales, self._fabric.world_size)
+        self.outline = make_outline(task, config, network, scales is not None, self._fabric.world_size)
         self.plan, self.lr, self._freeze = self.outline.plan, self.outline.lr, self.outline.freeze
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)
         set_lr(optimizer, 1.0)

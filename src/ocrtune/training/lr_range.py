@@ -19,7 +19,7 @@ from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError
 from ocrtune.task import Task
 from ocrtune.training.bare import BareSteps
-from ocrtune.training.loading import batches
+from ocrtune.training.loading import loaded_batches
 
 SPAN = 300.0
 """The rate grows from the run's own divided by this to the same multiplied by it."""
@@ -118,9 +118,9 @@ def lr_range_test(task: Task, config: TrainConfig, steps: int, each: Callable[[]
         GateError: the loss is not finite before anything was learnt.
         OcrtuneError: a sample cannot be made.
     """
-    trained, start = BareSteps(task, config), BareSteps(task, config)
+    trained, start = BareSteps(task, config, task.lr_scales(task.network())), BareSteps(task, config)
     factors = np.geomspace(1 / SPAN, SPAN, steps)
-    stream = batches(
+    stream = loaded_batches(
         task,
         first_batch=0,
         count=steps,
@@ -129,9 +129,9 @@ def lr_range_test(task: Task, config: TrainConfig, steps: int, each: Callable[[]
         num_workers=config.data.num_workers,
     )
     losses, start_losses = [], []
-    for factor, batch in zip(factors.tolist(), stream, strict=True):
-        start_losses.append(start.loss(batch))
-        losses.append(trained.step(batch, factor))
+    for factor, loaded in zip(factors.tolist(), stream, strict=True):
+        start_losses.append(start.loss(loaded.batch))
+        losses.append(trained.step(loaded.batch, factor))
         if not math.isfinite(start_losses[-1]):
             raise GateError(
                 "the start network's own loss is not finite: no rate can be found",

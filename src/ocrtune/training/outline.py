@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -71,24 +70,22 @@ def make_plan(config: TrainConfig, pages: int, world_size: int) -> Plan:
     return Plan(config.batch_size, config.trainer.accumulate, world_size, total, steps_per_epoch, at)
 
 
-def make_outline(
-    task: Task, config: TrainConfig, network: nn.Module, scales: Mapping[str, float] | None, world_size: int
-) -> Outline:
+def make_outline(task: Task, config: TrainConfig, network: nn.Module, scaled: bool, world_size: int) -> Outline:
     """Resolve everything that is ``auto`` in how a network is trained.
 
     Args:
         task: what is trained.
         config: of the run.
         network: parameters that are held for the whole run take no gradients from here on.
-        scales: of the learning rate, by parameter; as `Task.lr_scales` gives them.
+        scaled: whether each weight has a rate of its own, as `Task.lr_scales` gives them.
         world_size: processes.
 
     Raises:
         ConfigError: a part of the network is named that does not exist, or nothing would train.
     """
     plan = make_plan(config, len(task.samples), world_size)
-    automatic = task.lr_factor * automatic_lr(plan.effective_batch, scales is not None)
+    automatic = task.lr_factor * automatic_lr(plan.effective_batch, scaled)
     lr = automatic if config.optimizer.lr == "auto" else config.optimizer.lr
     freeze = Freeze(network, config.freeze, task.backbone_names(network), plan.steps_per_epoch)
     found = parts(network, freeze.start, lr_factors(network, config.optimizer.lr_factors))
-    return Outline(plan, lr, automatic, freeze, found, table_rows(found, lr, scales is not None))
+    return Outline(plan, lr, automatic, freeze, found, table_rows(found, lr, scaled))

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ocrtune.bundle import Bundle, TaskName, sha256
+from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import BundleError, ConfigError
 from ocrtune.nn.fuse import deployed, deployed_like
 from ocrtune.weights.download import Tell, quiet
@@ -91,11 +92,22 @@ class Network(Generic[M]):
     characters: str | None = None
 
     @property
+    def folded(self) -> bool:
+        """Whether normalisation is folded into the weights, which are then trained at rates relative to their size."""
+        return self.form == "deployed"
+
+    @property
     def fresh_head(self) -> bool:
         """Whether the last layers hold fresh weights."""
         if self.bundle is not None or (self.file is not None and self.report is None):
             return False
         return self.report is None or not any(name.startswith("head.") for name in self.report.loaded)
+
+
+def load_start(family: Family[M], config: TrainConfig, tell: Tell) -> Network[M]:
+    """The network that a configuration starts from; see `load_network`."""
+    model = config.model
+    return load_network(family, model.pretrained, model.arch, model.form, model.partial, tell, seed=config.trainer.seed)
 
 
 def load_network(

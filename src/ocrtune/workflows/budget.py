@@ -7,19 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import nn
-
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import BudgetError, UsageError
 from ocrtune.nn.memory import out_of_memory, release_memory
 from ocrtune.task import Task
-from ocrtune.training.freeze import Freeze
-from ocrtune.training.loading import batches
-from ocrtune.training.micro import divided, fewer_at_once, samples_in
-from ocrtune.training.optim import build_optimizer
+from ocrtune.training.bare import BareSteps
+from ocrtune.training.loading import loaded_batches
+from ocrtune.training.micro import fewer_at_once, samples_in
 from ocrtune.training.outline import make_plan
-from ocrtune.training.precision import resolve_precision
 
 _PROBE_STEPS = 8
 _WARM_STEPS = 3
@@ -72,13 +67,8 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
         ConfigError: nothing would train.
         OcrtuneError: a sample cannot be read.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() and config.trainer.num_gpus else "cpu")
-    half = resolve_precision(config.trainer.precision, device) != "32-true"
-    network = task.network()
-    Freeze(network, config.freeze, task.backbone_names(network), steps_per_epoch=1)  # what never trains takes no time
-    network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(network, config.optimizer, lr=1e-9)
-    stream = batches(
+    steps = BareSteps(task, config)
+    stream = loaded_batches(
         task,
         first_batch=0,
         count=_PROBE_STEPS + _WARM_STEPS,
@@ -88,36 +78,28 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
     )
     times = []
     pieces = 1
-    network.train()
     started = time.monotonic()
-    for batch in stream:
-        pieces = _gradients(task, network, batch, pieces, half)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    for loaded in stream:
+        pieces = _step(steps, loaded.batch, pieces)
         now = time.monotonic()
         times.append(now - started)  # the wait for the batch included
         started = now
     return sum(times[_WARM_STEPS:]) / _PROBE_STEPS * config.trainer.accumulate
 
 
-def _gradients(task: Task, network: nn.Module, batch: Any, pieces: int, half: bool) -> int:
-    """Gradients of a batch, as the loop makes them; into how many pieces it had to be cut for that.
+def _step(steps: BareSteps, batch: Any, pieces: int) -> int:
+    """A step that changes no weight; into how many pieces the batch had to be cut for it.
 
     Raises:
         GateError: memory is too small for a single sample.
     """
-    device = next(network.parameters()).device.type
     while True:
         try:
-            for piece, share in divided(batch, pieces):
-                with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-                    loss = task.loss(network, piece)["loss"]
-                (loss * share).backward()
+            steps.step(batch, 0.0, pieces)
             return pieces
         except Exception as error:
             if not out_of_memory(error):
                 raise
-        network.zero_grad(set_to_none=True)
         release_memory()
         pieces = fewer_at_once(pieces, samples_in(batch))
 

@@ -17,8 +17,7 @@ from ocrtune.workflows.recipes.base import Recipe, Result, StartFigures
 
 def run_course(folder: Path, monitor: str) -> Course:
     """What a run has recorded so far."""
-    path = folder / METRICS
-    return Course.read(read_metrics(path), monitor) if path.is_file() else Course()
+    return Course.read(read_metrics(folder / METRICS), monitor)
 
 
 def run_setting(task: Any, outline: Outline, start: StartFigures) -> Setting:

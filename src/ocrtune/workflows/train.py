@@ -196,7 +196,7 @@ def _train(
     job = Job(resolved, folder, resume and (folder / LAST).is_file(), resume_command, deadline)
     guard = guarded(recipe, task, resolved, folder, job.resume, console)
     trained: Task = guard.task if guard else task
-    outline = _outline(trained, resolved, launcher)
+    outline = _outline(trained, resolved, task.start.folded, launcher)
     setting = run_setting(task, outline, start)
     diagnostics.add(before_training(recipe, task, outline, train_pages, prepared, start))
     if sanity and not job.resume:
@@ -302,13 +302,10 @@ def _local_launcher(config: TrainerConfig) -> Launcher | None:
     return None if count == 1 else lambda job, console: launched(partial(take_part, job), count, console)
 
 
-def _outline(task: Task, config: TrainConfig, launcher: Launcher | None) -> Outline:
+def _outline(task: Task, config: TrainConfig, folded: bool, launcher: Launcher | None) -> Outline:
     """What the processes of the training will find when they begin."""
-    settings = config.trainer
-    started = settings.num_gpus if settings.num_gpus > 1 else settings.num_processes
-    processes = join().world_size if launcher is None else started
-    network = task.network()
-    return make_outline(task, config, network, task.lr_scales(network), processes)
+    processes = join().world_size if launcher is None else config.trainer.processes
+    return make_outline(task, config, task.network(), folded, processes)
 
 
 def _trained(job: Job, task: Task, console: Console, launcher: Launcher | None) -> State:

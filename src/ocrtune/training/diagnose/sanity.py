@@ -13,7 +13,7 @@ from ocrtune.nn.memory import out_of_memory
 from ocrtune.task import Task
 from ocrtune.training.bare import BareSteps
 from ocrtune.training.diagnose.diagnosis import Diagnosis, Remedy
-from ocrtune.training.loading import batches
+from ocrtune.training.loading import loaded_batches
 
 STEPS = 40
 TARGET = 0.7
@@ -68,14 +68,14 @@ def overfit_one_batch(
 def _losses(task: Task, config: TrainConfig, lr: float) -> list[float]:
     """The loss of the same batch before each step, and after the last; ends early when it is low enough, or far too high."""
     with torch.random.fork_rng():
-        steps = BareSteps(task, config)
-        (batch,) = batches(
+        steps = BareSteps(task, config, task.lr_scales(task.network()))
+        (loaded,) = loaded_batches(
             task, first_batch=0, count=1, batch_size=config.batch_size, seed=config.trainer.seed, num_workers=0
         )
         losses: list[float] = []
         try:
             while True:
-                losses.append(steps.step(batch, lr / steps.lr))
+                losses.append(steps.step(loaded.batch, lr / steps.lr))
                 if losses[-1] <= max(TARGET * losses[0], _LEARNT) or len(losses) > STEPS or _has_jumped(losses):
                     return losses
         except Exception as error:

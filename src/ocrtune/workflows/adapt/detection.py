@@ -19,7 +19,7 @@ from ocrtune.runtime.load import detection_settings, load_detector
 from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts
 from ocrtune.workflows.adapt.pseudo import TEACHER_SHARE, with_box_labels
-from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
+from ocrtune.workflows.adapt.stage import Comparison, Stage, first_training, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.train import with_metrics
@@ -68,12 +68,10 @@ def adapt_detection(
     if parts.unlabelled:
         console.say("a first training on the labels alone: its moving average then labels the other images")
         seconds = TEACHER_SHARE * (clock.left - reserve)
-        teacher, _ = training_run(
-            values, request.unguarded(), base_name, parts, folder / "teacher", seconds, resumed, console
+        teacher, start = first_training(
+            values, request, base_name, parts, folder / "teacher", seconds, resumed, console
         )
-        parts = with_box_labels(parts, teacher.bundle, folder, console)
-        if not request.guarded:  # the teacher has begun to forget
-            start = str(teacher.bundle.path)
+        parts = with_box_labels(parts, teacher, folder, console)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
     outcome.notes.extend([parts.pseudo_note] if parts.pseudo_note else [])
     after = _calibrate(outcome.bundle, parts.holdout, request.sizes, console)

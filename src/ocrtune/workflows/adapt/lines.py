@@ -30,7 +30,7 @@ from ocrtune.training.loop import LAST
 from ocrtune.weights.registry import resolve_part
 from ocrtune.workflows.adapt.job import AdaptRequest, Parts, upright
 from ocrtune.workflows.adapt.pseudo import TEACHER_SHARE, with_text_labels
-from ocrtune.workflows.adapt.stage import Comparison, Stage, training_run
+from ocrtune.workflows.adapt.stage import Comparison, Stage, first_training, training_run
 from ocrtune.workflows.budget import Clock
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.recipes import RECIPES
@@ -75,22 +75,14 @@ def adapt_recognition(
     if parts.turned and (seconds >= MIN_SCOUT or (resumed and (folder / "scout" / "run" / LAST).is_file())):
         # the base cannot read every label that stands on its head; a model that has learnt a little finds the others
         console.say("a first training, after which the labels are looked at again")
-        scout, _ = training_run(
-            values, request.unguarded(), base_name, parts, folder / "scout", seconds, resumed, console
-        )
-        parts = upright(parts, load_recognizer(scout.bundle), False, console)
-        if not request.guarded:  # the scout has begun to forget
-            start = str(scout.bundle.path)
+        scout, start = first_training(values, request, start, parts, folder / "scout", seconds, resumed, console)
+        parts = upright(parts, load_recognizer(scout), False, console)
     if parts.unlabelled:
         console.say("a training on the labels alone: its moving average then reads the other images")
         seconds = TEACHER_SHARE * (clock.left - reserve)
-        teacher, _ = training_run(
-            values, request.unguarded(), start, parts, folder / "teacher", seconds, resumed, console
-        )
+        teacher, start = first_training(values, request, start, parts, folder / "teacher", seconds, resumed, console)
         finder = parts.finder or resolve_part(FINDER, "detection")
-        parts = with_text_labels(parts, teacher.bundle, finder, folder, console)
-        if not request.guarded:
-            start = str(teacher.bundle.path)
+        parts = with_text_labels(parts, teacher, finder, folder, console)
     outcome, config = training_run(values, request, start, parts, folder, clock.left - reserve, resumed, console)
     outcome.notes.extend([parts.pseudo_note] if parts.pseudo_note else [])
     holdout = _holdout_lines(recipe, parts, folder, console)

@@ -153,6 +153,26 @@ def training_run(
     return outcome, config
 
 
+def first_training(
+    values: Mapping[str, Any],
+    request: AdaptRequest,
+    start: str,
+    parts: Parts,
+    folder: Path,
+    seconds: float,
+    resumed: bool,
+    console: Console,
+) -> tuple[Bundle, str]:
+    """A training before the real one, which needs its model's opinion; see `training_run` for the arguments.
+
+    Returns:
+        its bundle, and what the real training starts from: that bundle, or the start once more where what that could do
+        is to be kept, because a first training has begun to forget.
+    """
+    outcome, _ = training_run(values, request.unguarded(), start, parts, folder, seconds, resumed, console)
+    return outcome.bundle, start if request.guarded else str(outcome.bundle.path)
+
+
 def planned_config(
     values: Mapping[str, Any],
     request: AdaptRequest,

@@ -215,7 +215,7 @@ def _checked(request: SweepRequest) -> TrainConfig:
     """
     plain = load_config(request.config, request.space.fixed).config
     require_loggers(plain.trainer.loggers)
-    if plain.trainer.num_processes > 1 or plain.trainer.num_gpus > 1:
+    if plain.trainer.processes > 1:
         raise ConfigError(
             "a sweep trains in one process",
             where="trainer.num_processes, trainer.num_gpus",
