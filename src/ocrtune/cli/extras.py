@@ -31,3 +31,9 @@ def need_serving() -> None:
     need(
         "serve", "fastapi", "uvicorn", "python_multipart", "grpc", "grpc_health", "grpc_reflection", "prometheus_client"
     )
+
+
+def need_page() -> None:
+    """The same for `[ui]`, and for `[serve]`, whose server it runs on."""
+    need_serving()
+    need("ui", "gradio", "psutil")

@@ -25,6 +25,7 @@ from ocrtune.cli import (
     sweep,
     train,
     tune,
+    ui,
     weights,
 )
 from ocrtune.errors import DataError, OcrtuneError
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (demo, adapt, train, sweep, evaluate, calibrate, export, predict, serve, batch, doctor, bench):
+for module in (demo, adapt, train, sweep, evaluate, calibrate, export, predict, serve, ui, batch, doctor, bench):
     app.command(module.NAME, epilog=module.EXAMPLES)(module.command)
 for group in (data, tune, weights, config):
     app.add_typer(group.app, name=group.NAME)

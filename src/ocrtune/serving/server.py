@@ -66,7 +66,7 @@ async def serve(
         )
     )
     grpc = OcrServer(service, token)
-    listening = _bound(address.host, address.http)
+    listening = bound(address.host, address.http)
     try:
         grpc_port = await grpc.start(address.host, address.grpc)
     except RuntimeError as error:
@@ -139,7 +139,7 @@ class _HeadInTime(H11Protocol):
             self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
     """A socket at an address.
 
     Raises:

@@ -1,0 +1,102 @@
+"""Long work as processes of their own: they outlive a page that is closed, and the page's server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ocrtune.errors import UsageError
+from ocrtune.files import write_whole
+
+JOB, OUTPUT, ENDED = "job.json", "job.log", "job.exit"
+_KEEP_CODE = 'trap : TERM INT; "$@"; code=$?; echo $code > "$0"; exit $code'
+"""Waits for a command through the signals that stop it, and leaves its exit status in the file that is named first."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An ``ocrtune`` command that runs, or ran, in the background.
+
+    Attributes:
+        folder: holds its output and its exit status.
+        arguments: of ``ocrtune``.
+        pid: of the process.
+        created: when that process began, seconds since 1970; tells it from a later one with the same number.
+    """
+
+    folder: Path
+    arguments: tuple[str, ...]
+    pid: int
+    created: float
+
+    @classmethod
+    def start(cls, folder: Path, arguments: Sequence[str]) -> Job:
+        """Start ``ocrtune ARGUMENTS``; the output goes to a file in the folder.
+
+        Raises:
+            UsageError: a job runs in this folder already.
+        """
+        if (before := cls.find(folder)) is not None and before.running:
+            raise UsageError("a job is running here already", where=folder, hint="stop it first, or wait for its end")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ENDED).unlink(missing_ok=True)
+        command = [sys.executable, "-m", "ocrtune", *arguments]
+        with (folder / OUTPUT).open("ab") as output:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", _KEEP_CODE, str(folder / ENDED), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        job = cls(folder, tuple(arguments), process.pid, psutil.Process(process.pid).create_time())
+        record = {"arguments": job.arguments, "pid": job.pid, "created": job.created}
+        write_whole(folder / JOB, json.dumps(record, indent=1) + "\n")
+        return job
+
+    @classmethod
+    def find(cls, folder: Path) -> Job | None:
+        """The last job that was started in a folder, if any."""
+        try:
+            record = json.loads((folder / JOB).read_text(encoding="utf-8"))
+            return cls(folder, tuple(record["arguments"]), int(record["pid"]), float(record["created"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still at work."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of a job that came to its end by itself; None while it runs, and after it was killed."""
+        try:
+            return int((self.folder / ENDED).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def output(self, lines: int = 40) -> str:
+        """The last lines of what it printed."""
+        try:
+            text = (self.folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """Ask it to stop: a training saves its state and ends."""
+        if self.running:
+            for process in psutil.Process(self.pid).children():
+                process.send_signal(signal.SIGTERM)

@@ -1,0 +1,126 @@
+"""What the page may see: the folders named at its start, and the bundles, runs and label files in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ocrtune.bundle import MANIFEST, Bundle
+from ocrtune.errors import UsageError
+from ocrtune.webui.models import Models
+from ocrtune.weights.registry import NAMES, resolve_bundle
+
+CONFIG = "config.yaml"
+_DEPTH = 5
+"""Folders below a root that are searched."""
+_SKIPPED = {"node_modules", "__pycache__", "site-packages"}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Folders that the page reads and writes; everything else on the machine stays out of reach.
+
+    Attributes:
+        folders: absolute and without links; the first takes what the page makes.
+        models: loaded bundles, shared by every visitor.
+    """
+
+    folders: tuple[Path, ...]
+    models: Models = field(default_factory=Models)
+
+    @classmethod
+    def of(cls, folders: list[Path]) -> Workspace:
+        """A workspace of existing folders.
+
+        Raises:
+            UsageError: one does not exist.
+        """
+        for folder in folders:
+            if not folder.is_dir():
+                raise UsageError(
+                    "the folder does not exist", where=folder, hint="make it, or name another with --folder"
+                )
+        return cls(tuple(folder.resolve() for folder in folders))
+
+    @property
+    def outputs(self) -> Path:
+        """Where trainings, exports and label files that the page makes go."""
+        return self.folders[0] / "workdirs"
+
+    def path(self, text: str) -> Path:
+        """A path that a visitor typed: absolute, or relative to one of the folders.
+
+        Raises:
+            UsageError: it is empty, or lies outside every folder, also by a link.
+        """
+        text = text.strip()
+        if not text:
+            raise UsageError("no path was given", expected="a path in one of the page's folders")
+        typed = Path(text).expanduser()
+        choices = [typed] if typed.is_absolute() else [folder / typed for folder in self.folders]
+        inside = [found for choice in choices if self.holds(found := choice.resolve())]
+        if not inside:
+            raise UsageError(
+                "the path lies outside the folders of this page",
+                where=text,
+                expected=f"a path in {', '.join(map(str, self.folders))}",
+                hint="start the page with --folder FOLDER to add one",
+            )
+        return next((found for found in inside if found.exists()), inside[0])
+
+    def holds(self, path: Path) -> bool:
+        """Whether an absolute path without links lies in one of the folders."""
+        return any(path.is_relative_to(folder) for folder in self.folders)
+
+    def dataset(self, spec: str) -> str:
+        """A dataset that a visitor typed, ``PATH`` or ``FORMAT:PATH``, with its path made absolute.
+
+        Raises:
+            UsageError: see `path`.
+        """
+        from ocrtune.data.formats import FORMATS
+
+        head, colon, rest = spec.strip().partition(":")
+        if colon and head in FORMATS:
+            return f"{head}:{self.path(rest)}"
+        return str(self.path(spec))
+
+    def bundle(self, spec: str) -> Bundle:
+        """A bundle by its folder, its run's folder or its published name.
+
+        Raises:
+            UsageError: the path lies outside the folders.
+            BundleError: nothing fits.
+        """
+        return resolve_bundle(spec if spec in NAMES else self.path(spec))
+
+    def bundles(self) -> list[str]:
+        """Bundles in the folders, newest first, then the published names; what `bundle` takes."""
+        found = [folder for folder in self._walk() if (folder / MANIFEST).is_file()]
+        parts = {folder for folder in found if folder.parent in found}
+        newest = sorted((f for f in found if f not in parts), key=lambda f: -(f / MANIFEST).stat().st_mtime)
+        return [*map(self.shown, newest), *NAMES]
+
+    def runs(self) -> list[Path]:
+        """Run folders of trainings, newest first."""
+        found = [folder for folder in self._walk() if (folder / CONFIG).is_file()]
+        return sorted(found, key=lambda folder: -folder.stat().st_mtime)
+
+    def shown(self, path: Path) -> str:
+        """A path as visitors read and type it: relative to its folder where that is clear."""
+        for folder in self.folders:
+            if path.is_relative_to(folder) and path != folder:
+                relative = str(path.relative_to(folder))
+                return relative if self.path(relative) == path else str(path)
+        return str(path)
+
+    def _walk(self) -> Iterator[Path]:
+        for root in self.folders:
+            for current, below, _ in os.walk(root):
+                here = Path(current)
+                if len(here.relative_to(root).parts) >= _DEPTH:
+                    below.clear()
+                below[:] = sorted(name for name in below if not name.startswith(".") and name not in _SKIPPED)
+                yield here
