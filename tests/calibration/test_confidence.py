@@ -34,8 +34,11 @@ def test_a_second_look_is_taken_only_where_it_pays() -> None:
     once = lines([0.99] * 80 + [0.6] * 20, [True] * 80 + [False] * 20)
     twice = lines([0.99] * 80 + [0.97] * 20, [True] * 100)
     value, results = fit_second_look(once, twice, "exact")
-    assert value == 0.7, "the smallest value that reaches every doubtful line"
+    assert value == 0.99, "the largest value that turns no right line over"
     assert sum(r.text == "a" for r in results) == 100
+    worse = lines([0.99] * 80 + [0.97] * 20, [False] * 10 + [True] * 90)
+    doubted = lines([0.85] * 10 + [0.99] * 70 + [0.6] * 20, [True] * 80 + [False] * 20)
+    assert fit_second_look(doubted, worse, "exact")[0] == 0.8, "above it right lines would become wrong"
     assert fit_second_look(once, once, "exact")[0] == 0.0
 
 

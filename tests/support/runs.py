@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from ocrtune.data.synth.receipts import write_receipts
+from support.forks import forked
 
 OCRTUNE = [sys.executable, "-m", "ocrtune"]
 
@@ -41,9 +42,7 @@ def small_config(folder: Path, **sections: dict[str, object]) -> Path:
 
 def ocrtune(*arguments: object, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    done = subprocess.run(
-        [*OCRTUNE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=quiet_environment(), check=False
-    )
+    done = forked([str(argument) for argument in arguments], cwd, quiet_environment())
     if check:
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

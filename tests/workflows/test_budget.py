@@ -102,3 +102,17 @@ def test_a_step_is_timed_in_the_pieces_that_fit_into_memory() -> None:
     task = Hungry()
     assert seconds_per_step(task, config()) > 0
     assert task.largest == 2
+
+
+def test_timing_steps_ends_early_on_a_slow_machine() -> None:
+    class Counted(Line):
+        steps = 0
+
+        def loss(self, network: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
+            self.steps += 1
+            return super().loss(network, batch)
+
+    patient, hurried = Counted(), Counted()
+    seconds_per_step(patient, config())
+    assert seconds_per_step(hurried, config(), patience=0.0) > 0
+    assert hurried.steps < patient.steps

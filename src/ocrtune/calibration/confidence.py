@@ -57,13 +57,14 @@ def fit_second_look(
         policy: how lines are compared.
 
     Returns:
-        the smallest value of the best accuracy, 0 where looking twice gains nothing; and the readings with it.
+        0 where looking twice gains nothing; else the largest value of the best accuracy, because lines that were not
+        seen here are upside down as well, and some are read with confidence; and the readings with it.
     """
     best, kept, right = 0.0, list(once), sum(r.right(policy) for r in once)
     for value in SECOND_LOOKS:
         results = [b if a.confidence < value else a for a, b in zip(once, twice, strict=True)]
         now = sum(r.right(policy) for r in results)
-        if now > right + MIN_GAIN * len(results):
+        if now > right + MIN_GAIN * len(results) or (best and now >= right):
             best, kept, right = value, results, now
     return best, kept
 

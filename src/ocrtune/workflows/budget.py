@@ -60,8 +60,12 @@ class Clock:
         return self.seconds - self.used
 
 
-def seconds_per_step(task: Task, config: TrainConfig) -> float:
+def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("inf")) -> float:
     """Time of a training step on this machine, with its data loading, on a copy of the network.
+
+    Args:
+        task, config: what is to be trained.
+        patience: seconds after which the steps that were timed until then have to do.
 
     Raises:
         ConfigError: nothing would train.
@@ -84,7 +88,10 @@ def seconds_per_step(task: Task, config: TrainConfig) -> float:
         now = time.monotonic()
         times.append(now - started)  # the wait for the batch included
         started = now
-    return sum(times[_WARM_STEPS:]) / _PROBE_STEPS * config.trainer.accumulate
+        if len(times) > _WARM_STEPS and sum(times) > patience:
+            break
+    timed = times[_WARM_STEPS:]
+    return sum(timed) / len(timed) * config.trainer.accumulate
 
 
 def _step(steps: BareSteps, batch: Any, pieces: int) -> int:

@@ -26,6 +26,7 @@ from ocrtune.workflows.recipes import RECIPES
 from ocrtune.workflows.train import BASELINE, CONFIG, TrainResult, measured_start, run_pages, train
 
 _MORE_EVALUATIONS = 3  # of an anchor's other pages, before and after
+_PROBE_SHARE = 0.05  # of a stage's time, for finding out how long a step takes
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def planned_config(
         task = guard.task
         if guard.watched is not None:
             evaluation = guard.watched.seconds
-    step = seconds_per_step(task, config)
+    step = seconds_per_step(task, config, _PROBE_SHARE * seconds)
     left = seconds - (time.monotonic() - started) - _seconds_after(config, run)
     try:
         steps = steps_within(left, step, config, evaluation, len(task.samples))
