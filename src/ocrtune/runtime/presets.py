@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, overload
 
 import cv2
 import numpy as np
@@ -20,7 +20,6 @@ from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
-_M = TypeVar("_M", TextDetector, OcrPipeline)
 Clean: TypeAlias = Literal["nothing", "denoise"]
 
 
@@ -91,7 +90,11 @@ def preset_by_name(name: str, where: str = "--preset") -> Preset:
     return named(name, PRESETS, "preset", where)
 
 
-def with_preset(model: _M, preset: Preset) -> _M:
+@overload
+def with_preset(model: TextDetector, preset: Preset) -> TextDetector: ...
+@overload
+def with_preset(model: OcrPipeline, preset: Preset) -> OcrPipeline: ...
+def with_preset(model: TextDetector | OcrPipeline, preset: Preset) -> TextDetector | OcrPipeline:
     """A view of a detector or a pipeline, with the same engines; the model itself stays as it is."""
     if isinstance(model, TextDetector):
         own = model.thresholds
