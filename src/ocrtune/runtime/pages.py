@@ -85,7 +85,7 @@ def _line_model(bundle: Bundle) -> PagesModel:
 
 def page_model(bundle: Bundle, preset: str = "") -> PageModel:
     """The same for one image after the other."""
-    model = pages_model(bundle, preset)
+    model = pages_model(bundle, preset=preset)
     return lambda image: model([image])[0]
 
 

@@ -56,6 +56,10 @@ class Preset:
             told.append(f"lines read with less confidence than {self.min_text_score:g} left out")
         return tuple(told)
 
+    def told(self) -> str:
+        """The same as one line."""
+        return "; ".join(self.changes()) or "nothing changes"
+
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
