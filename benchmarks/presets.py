@@ -18,7 +18,7 @@ from _common import pages, show
 
 from ocrtune.augment.photometric import add_noise, motion_blur
 from ocrtune.detection.metric import PageMatch, match_page
-from ocrtune.ocr.evaluate import score_readings
+from ocrtune.ocr.evaluate import count_page
 from ocrtune.page import Image, Page
 from ocrtune.recognition.metric import TextPolicy
 from ocrtune.runtime.load import load_pipeline
@@ -36,8 +36,7 @@ SHRUNK = 9.0
 """Pixels that the median text of a shrunk page is high."""
 BLURRED = 110.0
 """Variance of the Laplacian of the detector's view, in grey levels squared, below which a photo is blurred."""
-ROUNDS = 200
-Figures = npt.NDArray[np.float64]
+ROUNDS = 2000
 
 
 @dataclass(frozen=True)
@@ -156,33 +155,32 @@ def measured(some: Sequence[Page], sides: Sequence[OcrPipeline]) -> list[Outcome
     ]
 
 
-def figures(some: Sequence[Page], outcome: Outcome, policy: TextPolicy, chosen: npt.NDArray[np.intp]) -> Figures:
-    """Hmean, end-to-end hmean and CER of chosen pages, float64 [3]."""
-    some, predictions, matches = (
-        [values[i] for i in chosen] for values in (some, outcome.predictions, outcome.matches)
-    )
-    read = score_readings(some, predictions, matches, policy)
-    return np.array([read.hmean, read.end_to_end_hmean, read.cer])
+def tallies(some: Set, outcome: Outcome) -> npt.NDArray[np.float64]:
+    """What each page adds to the figures, float64 [pages, 6]: numerator and denominator of each."""
+    counts = []
+    for page, prediction, match in zip(some.pages, outcome.predictions, outcome.matches, strict=True):
+        read = count_page(page, prediction, match, some.policy)
+        finding = 2 * match.matched, match.predictions + match.labels
+        counts.append((*finding, 2 * read.right, read.read + read.labels, read.edits, read.characters))
+    return np.array(counts, np.float64)
+
+
+def figures(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Hmean, end-to-end hmean and CER, float64 [..., 3], of tallies, float64 [..., pages, 6]."""
+    totals = counts.sum(axis=-2)
+    return np.asarray(totals[..., 0::2] / np.maximum(totals[..., 1::2], 1), np.float64)
 
 
 def row(bundle: str, some: Set, own: Outcome, seen: Outcome) -> tuple[str, ...]:
     """Both sides' figures, and the preset's gain in each with its interval."""
-    every = np.arange(len(some.pages))
-    before, after = (figures(some.pages, side, some.policy, every) for side in (own, seen))
-    rng = np.random.default_rng(0)
-    drawn = [rng.integers(0, len(every), len(every)) for _ in range(ROUNDS)]
-    gains = np.array(
-        [
-            figures(some.pages, seen, some.policy, chosen) - figures(some.pages, own, some.policy, chosen)
-            for chosen in drawn
-        ]
-    )
-    low, high = np.percentile(gains, (2.5, 97.5), axis=0)
+    before, after = tallies(some, own), tallies(some, seen)
+    drawn = np.random.default_rng(0).integers(0, len(before), (ROUNDS, len(before)))
+    low, high = np.percentile(figures(after[drawn]) - figures(before[drawn]), (2.5, 97.5), axis=0)
     cells = [
         f"{a:.3f} -> {b:.3f}\n({least:+.3f} to {most:+.3f})"
-        for a, b, least, most in zip(before, after, low, high, strict=True)
+        for a, b, least, most in zip(figures(before), figures(after), low, high, strict=True)
     ]
-    return bundle, some.preset, f"{some.label} ({len(every)})", *cells, f"{seen.seconds / own.seconds:.1f}x"
+    return bundle, some.preset, f"{some.label} ({len(before)})", *cells, f"{seen.seconds / own.seconds:.1f}x"
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def command(
 
     document: nothing changes.
 
-    photo: detector's input shrunk by averaging, denoised and sharpened.
+    photo: detector's input shrunk by averaging, denoised and sharpened; lines denoised.
 
     small-text: detector's input x1.5.
 

@@ -19,7 +19,7 @@ from ocrtune.errors import named
 from ocrtune.page import Image
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.pipeline import OcrPipeline
-from ocrtune.runtime.preprocess import DetectionPreprocess
+from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Preset:
             the square.
         box_thresh: added to the bundle's box threshold.
         min_text_score: lines that are read with less confidence are left out; of a detector alone, nothing is.
-        clean: what the detector sees is shrunk by averaging, denoised and sharpened; the recogniser reads the original.
+        clean: the detector sees the page shrunk by averaging, denoised and sharpened, and lines are denoised before they
+            are read.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Preset:
         if self.input_scale != 1:
             told.append(f"detector's input x{self.input_scale:g}")
         if self.clean:
-            told.append("detector's input shrunk by averaging, denoised and sharpened")
+            told.append("detector's input shrunk by averaging, denoised and sharpened; lines denoised")
         if self.box_thresh:
             told.append(f"box_thresh {self.box_thresh:+g}")
         if self.min_text_score:
@@ -105,7 +106,14 @@ def with_preset(model: TextDetector | OcrPipeline, preset: Preset) -> TextDetect
         thresholds = own.model_copy(update={"box_thresh": min(max(own.box_thresh + preset.box_thresh, 0.0), 1.0)})
         view = _View(**model.preprocess.model_dump(), input_scale=preset.input_scale, clean=preset.clean)
         return replace(model, preprocess=view, thresholds=thresholds)
-    return replace(model, detector=with_preset(model.detector, preset), min_text_score=preset.min_text_score)
+    lines = model.recognizer.preprocess
+    seen = _DenoisedLines(**lines.model_dump()) if preset.clean else lines
+    return replace(
+        model,
+        detector=with_preset(model.detector, preset),
+        recognizer=replace(model.recognizer, preprocess=seen),
+        min_text_score=preset.min_text_score,
+    )
 
 
 class _View(DetectionPreprocess):
@@ -123,10 +131,22 @@ class _View(DetectionPreprocess):
         height, width = image.shape[:2]
         size = self.input_size(width, height)
         shrinks = size[0] < width and size[1] < height
-        return _cleaned(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+        seen = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return _sharpened(_denoised(seen))
 
 
-def _cleaned(image: npt.NDArray[Any]) -> Image:
-    """A page, uint8 [H, W, 3], without noise, whose edges are then made steeper by unsharp masking."""
-    smooth = cv2.bilateralFilter(image, 5, 40, 5)  # Tomasi and Manduchi 1998
-    return np.asarray(cv2.addWeighted(smooth, 1.5, cv2.GaussianBlur(smooth, (0, 0), 1.5), -0.5, 0), np.uint8)
+class _DenoisedLines(LinePreprocess):
+    """A bundle's pre-processing of lines whose noise is taken out first."""
+
+    def resized(self, crop: Image) -> Image:
+        return super().resized(_denoised(crop))
+
+
+def _denoised(image: npt.NDArray[Any]) -> Image:
+    """An image, uint8 [H, W, 3], smoothed within its edges (Tomasi and Manduchi 1998)."""
+    return np.asarray(cv2.bilateralFilter(image, 5, 40, 5), np.uint8)
+
+
+def _sharpened(image: Image) -> Image:
+    """An image, uint8 [H, W, 3], whose edges are steeper by unsharp masking."""
+    return np.asarray(cv2.addWeighted(image, 1.5, cv2.GaussianBlur(image, (0, 0), 1.5), -0.5, 0), np.uint8)
