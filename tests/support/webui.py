@@ -59,7 +59,8 @@ def chromium() -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: str = "en") -> Page:
     """The page in a tab of the browser; every request to another host than its own fails the test."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    locale = {"zh": "zh-CN"}.get(language, language)  # Gradio's own words are in the browser's language
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale=locale)
     page.set_default_timeout(60_000)
 
     def only_here(route) -> None:  # type: ignore[no-untyped-def]
