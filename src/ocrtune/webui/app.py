@@ -20,7 +20,7 @@ from ocrtune.webui.scratch import KEPT_SECONDS
 from ocrtune.webui.tabs import TABS
 from ocrtune.webui.workspace import Workspace
 
-STYLE = Path(__file__).parent / "style.css"
+STYLES = sorted(Path(__file__).parent.glob("*.css"))
 MAX_UPLOAD = "200mb"
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
@@ -52,7 +52,7 @@ def build_app(workspace: Workspace, login: tuple[str, str] | None = None) -> Fas
             ssr_mode=False,
             footer_links=[],
             theme=_theme(),
-            css_paths=[STYLE],
+            css_paths=STYLES,
         )
     return app
 
