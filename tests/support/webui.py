@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ocrtune.webui.server import page_server
 from ocrtune.webui.workspace import Workspace
+from support.paths import need
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -23,6 +25,8 @@ FLAGS = (
     "--disable-sync",
 )
 WIDE, NARROW = (1280, 900), (390, 844)
+_PATIENCE = 120_000  # milliseconds: tests share the machine with others
+expect.set_options(timeout=_PATIENCE)
 
 
 @contextmanager
@@ -39,7 +43,7 @@ def served(workspace: Workspace, login: tuple[str, str] | None = None) -> Iterat
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        assert ready.wait(60), "the page's server does not start"
+        assert ready.wait(120), "the page's server does not start"
         yield urls[0]
     finally:
         server.should_exit = True
@@ -49,6 +53,7 @@ def served(workspace: Workspace, login: tuple[str, str] | None = None) -> Iterat
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's browser without a window."""
+    need(Path(CHROMIUM))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
@@ -59,8 +64,9 @@ def chromium() -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: str = "en") -> Page:
     """The page in a tab of the browser; every request to another host than its own fails the test."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.set_default_timeout(60_000)
+    locale = {"zh": "zh-CN"}.get(language, language)  # Gradio's own words are in the browser's language
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale=locale)
+    page.set_default_timeout(_PATIENCE)
 
     def only_here(route) -> None:  # type: ignore[no-untyped-def]
         if route.request.url.startswith((url, "data:", "blob:")):
@@ -75,6 +81,15 @@ def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: s
     page.get_by_role("tab").first.wait_for()
     assert not strangers, f"the page asks other hosts: {strangers}"
     return page
+
+
+def to_tab(page: Page, name: str) -> None:
+    """Open a tab of the page; on a narrow one it may be in the menu behind the others."""
+    buttons = page.locator(".tab-container button[role=tab]:visible", has_text=re.compile(f"^\\s*{name}\\s*$"))
+    if not buttons.count():
+        page.locator(".overflow-menu > button").first.click()
+        buttons = page.locator(".overflow-dropdown button", has_text=re.compile(f"^\\s*{name}\\s*$"))
+    buttons.first.click()
 
 
 def shot(page: Page, path: Path) -> None:
