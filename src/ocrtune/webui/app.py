@@ -19,7 +19,7 @@ from ocrtune.webui.language import LANGUAGES, Language, preferred
 from ocrtune.webui.tabs import TABS
 from ocrtune.webui.workspace import Workspace
 
-STYLE = Path(__file__).parent / "style.css"
+STYLES = sorted(Path(__file__).parent.glob("*.css"))
 MAX_UPLOAD = "200mb"
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
@@ -51,7 +51,7 @@ def build_app(workspace: Workspace, login: tuple[str, str] | None = None) -> Fas
             ssr_mode=False,
             footer_links=[],
             theme=gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
-            css_paths=[STYLE],
+            css_paths=STYLES,
         )
     return app
 
