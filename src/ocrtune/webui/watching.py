@@ -38,14 +38,20 @@ class Steps:
 
 @dataclass(frozen=True)
 class Stage:
-    """One model of a training: the run folder that it trains in."""
+    """One model of a training: the run folder that it trains in.
+
+    Attributes:
+        folder: of the stage, or a plain run's.
+        runs: where in it runs may be, the real one first; others come before it.
+    """
 
     folder: Path
+    runs: tuple[str, ...] = ("run", "teacher/run", "scout/run")
 
     @cached_property
     def run(self) -> Path:
         """Of the real training, or of a first one that comes before it and is at work."""
-        choices = [self.folder / "run", *(self.folder / first / "run" for first in ("teacher", "scout"))]
+        choices = [self.folder / name for name in self.runs]
         return next((choice for choice in choices if (choice / CONFIG).is_file()), choices[0])
 
     @property

@@ -154,7 +154,7 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
         def each(label: str) -> Any:
             def bar(total: int) -> Any:
                 done = iter(range(1, total + 1))
-                return lambda: progress((next(done, total), total), desc=label)
+                return lambda: progress((next(done, total), total), desc=label, unit=say("pages", "页"))
 
             return bar
 
