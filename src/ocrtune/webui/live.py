@@ -73,9 +73,11 @@ def curves(stage: Stage, say: Language) -> tuple[pd.DataFrame, pd.DataFrame, pd.
     each, smooth = curve_names(say)[0]
     tuned, base = curve_names(say)[2]
     loss = _rows(loss_steps, losses, each) + _rows(loss_steps, _smoothed(losses), smooth)
-    value = _rows(figure_steps, figures, tuned)
-    if stage.base is not None and loss_steps:
+    if stage.base is not None and loss_steps:  # before the first step the network is the base
+        value = _rows([0, *figure_steps], [stage.base, *figures], tuned)
         value += _rows([0, max(loss_steps)], [stage.base] * 2, base)
+    else:
+        value = _rows(figure_steps, figures, tuned)
     return _frame(loss), _frame(_rows(rate_steps, rates, curve_names(say)[1][0])), _frame(value)
 
 

@@ -28,11 +28,19 @@ _SHOWN = (
 )
 _PICTURE = re.compile(r'<img src="data:image/(\w+);base64,([^"]+)"[^>]*><figcaption>([^<]*)</figcaption>')
 _CAPTIONS = (
-    (re.compile(r"^(.*): (\d+) missed, (\d+) wrong$"), r"漏检 \2，误检 \3 · \1"),
-    (re.compile(r"^(.*): labelled '(.*)', read '(.*)' \((.*)\)$"), r"标注“\2”，读成“\3”（\4） · \1"),
-    (re.compile(r"^(.*): (\d+) texts not found, .*$"), r"\2 处文字漏检、误读或多余 · \1"),
+    (re.compile(r"^(.*): (\d+) missed, (\d+) wrong$"), r"\2 missed, \3 wrong · \1", r"漏检 \2，误检 \3 · \1"),
+    (
+        re.compile(r"^(.*): labelled '(.*)', read '(.*)' \((.*)\)$"),
+        r"'\2' was read '\3' (\4) · \1",
+        r"“\2”被读成“\3”（\4）· \1",
+    ),
+    (
+        re.compile(r"^(.*): (\d+) texts not found, .*$"),
+        r"\2 texts missed, misread or too much · \1",
+        r"\2 处文字漏检、误读或多余 · \1",
+    ),
 )
-"""What the report writes below its pictures, in Chinese."""
+"""What the report writes below its pictures, with the mistakes first: a small picture shows the begin only."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +170,18 @@ class Outcome:
             unfinished.replace(path)
         return path
 
-    def downloads(self) -> list[Path]:
-        """The report, the bundle and the weights of each model, those that are there."""
-        weights = [stage.run / "best_model.pth" for stage in self.stages]
-        return [path for path in (self.folder / REPORT, self.zipped(), *weights) if path.is_file()]
+    def downloads(self, say: Language) -> list[tuple[str, Path]]:
+        """The report, the bundle and the weights of each model, those that are there, by what they are called."""
+        report, bundle = say("Report (HTML)", "报告（HTML）"), say("Model (bundle, zip)", "模型（bundle，zip）")
+        found = [(report, self.folder / REPORT), (bundle, self.zipped())]
+        for stage in self.stages:
+            model = f" · {words.short_task(stage.folder.name, say)}" if len(self.stages) > 1 else ""
+            found.append((f"best_model.pth{model}", stage.run / "best_model.pth"))
+        return [(name, path) for name, path in found if path.is_file()]
 
 
 def _caption(caption: str, say: Language) -> str:
-    for pattern, chinese in _CAPTIONS:
+    for pattern, english, chinese in _CAPTIONS:
         if (found := pattern.match(caption)) is not None:
-            return say(caption, found.expand(chinese))
+            return found.expand(say(english, chinese))
     return caption

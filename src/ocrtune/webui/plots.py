@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -15,7 +14,6 @@ from ocrtune.webui.watching import Stage
 
 def curve_plots(say: Language) -> list[gr.LinePlot]:
     """Empty plots of loss, learning rate and the figure that decides, side by side."""
-    heads = (say("Loss", "损失"), say("Learning rate", "学习率"), say("Validation", "验证指标"))
     colours = (COLOURS[1::-1], COLOURS[:1], (COLOURS[0], COLOURS[2]))
     with gr.Row():
         return [
@@ -25,7 +23,6 @@ def curve_plots(say: Language) -> list[gr.LinePlot]:
                 color="what",
                 color_map=dict(zip(names, shades, strict=True)),
                 color_title=" ",
-                title=head,
                 x_title=say("step", "步"),
                 y_title=" ",
                 height=240,
@@ -33,20 +30,25 @@ def curve_plots(say: Language) -> list[gr.LinePlot]:
                 visible=False,
                 buttons=[],
             )
-            for head, names, shades in zip(heads, curve_names(say), colours, strict=True)
+            for names, shades in zip(curve_names(say), colours, strict=True)
         ]
 
 
-def drawn(stage: Stage | None, say: Language) -> Sequence[dict[str, Any]]:
-    """Updates of the three plots; hidden where there is nothing to draw."""
-    if stage is None:
-        return [gr.update(visible=False)] * 3
+def drawn(stage: Stage, say: Language, model: str = "") -> list[dict[str, Any]]:
+    """Updates of the three plots; one is hidden where there is nothing to draw.
+
+    Args:
+        stage: whose curves.
+        say: the page's language.
+        model: what the stage is called, where there are several.
+    """
+    figure = words.figure(stage.monitor, say)
     heads = (
-        None,
-        None,
-        say(f"Validation: {words.figure(stage.monitor, say)}", f"验证：{words.figure(stage.monitor, say)}"),
+        say("Loss", "损失"),
+        say("Learning rate", "学习率"),
+        say(f"Validation: {figure}", f"验证：{figure}"),
     )
     return [
-        gr.update(value=frame, visible=len(frame) > 0, **({} if head is None else {"title": head}))
+        gr.update(value=frame, visible=len(frame) > 0, title=f"{head} · {model}" if model else head)
         for frame, head in zip(curves(stage, say), heads, strict=True)
     ]

@@ -12,6 +12,7 @@ from ocrtune.weights.registry import NAMES
 
 _UNLIMITED = "240h"
 _KEY = re.compile(r"[a-z][\w.*\"]*")
+_SIZES = re.compile(r"\d+(,\d+)*")
 _OWN_FIELDS = ("data.train", "data.val", "data.train_lmdb", "data.val_lmdb", "output_dir")
 
 
@@ -29,6 +30,7 @@ class Form:
         lr: peak learning rate; empty or ``auto`` for the automatic one.
         freeze_epochs: passes in which the backbone stays as it is.
         anchor: what the base must not get worse at: empty, ``synth``, ``base:FOLDER`` or labels.
+        sizes: longer sides of a page, in pixels, that a detector's calibration tries; empty for the usual ones.
         further: settings ``key=value``, one a line.
     """
 
@@ -42,6 +44,7 @@ class Form:
     lr: str = ""
     freeze_epochs: float = 0.0
     anchor: str = ""
+    sizes: str = ""
     further: str = ""
 
     def arguments(self, workspace: Workspace) -> list[str]:
@@ -61,6 +64,10 @@ class Form:
             given += ["--base", base if base in NAMES else str(workspace.path(base))]
         if anchor := self.anchor.strip():
             given += ["--anchor", self._anchor(anchor, workspace)]
+        if sizes := "".join(self.sizes.split()):
+            if not _SIZES.fullmatch(sizes):
+                raise UsageError(f"'{sizes}' are no sizes", expected="pixels with commas between them: 960,1280")
+            given += ["--sizes", sizes]
         return [*given, "--budget", self._budget()]
 
     def _budget(self) -> str:

@@ -18,6 +18,8 @@ from ocrtune.webui.plots import curve_plots, drawn
 from ocrtune.webui.workspace import Workspace
 
 _DOWNLOADS = 4
+_STAGES = 2
+"""Models of a training at most: a detector and a recogniser."""
 
 
 def results_tab(workspace: Workspace, say: Language) -> None:
@@ -41,7 +43,7 @@ def results_tab(workspace: Workspace, say: Language) -> None:
         shown = gr.HTML()
         with gr.Row():
             files = [gr.DownloadButton(visible=False, size="sm", min_width=160) for _ in range(_DOWNLOADS)]
-        plots = curve_plots(say)
+        plots = [plot for _ in range(_STAGES) for plot in curve_plots(say)]
         found = gr.HTML()
         legend = gr.HTML(visible=False)
         pages = gr.Gallery(
@@ -66,13 +68,13 @@ def results_tab(workspace: Workspace, say: Language) -> None:
         if outcome is None:
             nothing = say("No training has come to its end yet.", "还没有完成的训练。")
             hidden = gr.update(visible=False)
-            return [nothing, *[hidden] * _DOWNLOADS, *drawn(None, say), "", hidden, hidden]
+            return [nothing, *[hidden] * _DOWNLOADS, *[hidden] * 3 * _STAGES, "", hidden, hidden]
         worst = [(_picture(kind, content, pages), text) for kind, content, text in outcome.worst_pages(say)]
         detection = outcome.bundle.manifest.task == "detection"
         return [
             _closely(outcome, say),
             *_offered(outcome, workspace, say),
-            *drawn(outcome.stages[-1], say),
+            *_drawn(outcome, say),
             diagnoses(outcome.stages, say),
             gr.update(value=_legend(detection, say), visible=bool(worst)),
             gr.update(value=worst, visible=bool(worst)),
@@ -132,22 +134,32 @@ def _closely(outcome: Outcome, say: Language) -> str:
         say("after training", "训练后"),
         say("95 % interval", "95 % 区间"),
     ]
-    table = words.table(columns, outcome.comparison(say))
+    rows = outcome.comparison(say)
+    if all(row[-1] == "–" for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    table = words.table(columns, rows)
     return f'<div class="training"><p class="verdict{"" if better else " bad"}">{verdict}</p>{table}</div>'
 
 
 def _offered(outcome: Outcome, workspace: Workspace, say: Language) -> list[dict[str, Any]]:
     """Updates of the download buttons."""
-    labels = {
-        "report.html": say("Report (HTML)", "报告（HTML）"),
-        "bundle.zip": say("Model (bundle, zip)", "模型（bundle，zip）"),
-    }
     offered = [
-        gr.update(value=str(path), label=labels.get(path.name, path.name), visible=True)
-        for path in outcome.downloads()
+        gr.update(value=str(path), label=label, visible=True)
+        for label, path in outcome.downloads(say)
         if workspace.holds(path.resolve())
     ]
     return [*offered, *[gr.update(visible=False)] * _DOWNLOADS][:_DOWNLOADS]
+
+
+def _drawn(outcome: Outcome, say: Language) -> list[dict[str, Any]]:
+    """Updates of the plots of each model."""
+    several = len(outcome.stages) > 1
+    updates = [
+        update
+        for stage in outcome.stages
+        for update in drawn(stage, say, words.short_task(stage.folder.name, say) if several else "")
+    ]
+    return [*updates, *[gr.update(visible=False)] * 3][: 3 * _STAGES]
 
 
 def _legend(detection: bool, say: Language) -> str:

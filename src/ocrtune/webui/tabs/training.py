@@ -141,6 +141,15 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
                 "基础模型原本擅长的另一类标注数据；填 synth 则自动生成；留空表示不设防护。",
             ),
         )
+        sizes = gr.Textbox(
+            "",
+            label=say("Input sizes to try (detection)", "尝试的输入尺寸（检测）"),
+            placeholder="960,1120,1280,1440,1600",
+            info=say(
+                "Longer side of a page in pixels; fewer sizes calibrate faster.",
+                "页面长边的像素数；尺寸越少，校准越快。",
+            ),
+        )
         further = gr.Textbox(
             "",
             lines=2,
@@ -175,7 +184,7 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
     )
     by_time.change(lambda timed: (gr.update(visible=timed), gr.update(visible=not timed)), by_time, [minutes, epochs])
     base.focus(lambda: gr.update(choices=_bases(workspace, say)), None, base, show_progress="hidden")
-    return start, [data, val, task, base, by_time, minutes, epochs, batch, lr, freeze, anchor, further]
+    return start, [data, val, task, base, by_time, minutes, epochs, batch, lr, freeze, anchor, sizes, further]
 
 
 def _bases(workspace: Workspace, say: Language) -> list[tuple[str, str]]:
