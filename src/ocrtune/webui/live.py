@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ocrtune.report.figures import series
 from ocrtune.webui import words
 from ocrtune.webui.language import Language
+from ocrtune.webui.markup import duration, notice, progress_bar
 from ocrtune.webui.trainings import REPORT, Training
-from ocrtune.webui.watching import PHASES, Phase, Stage, Steps, phase, stages
+from ocrtune.webui.watching import PHASES, Phase, Stage, phase, stages
 from ocrtune.webui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def status(training: Training, workspace: Workspace, say: Language) -> str:
         model = words.short_task(several[-1].folder.name, say)
         parts.append(f"<p>{say('at work on:', '当前部分：')} <b>{escape(model)}</b></p>")
     if at == "train" and (steps := several[-1].steps()) is not None:
-        parts.append(_bar(steps, state == "running", say))
+        left = steps.seconds_left if state == "running" else None
+        parts.append(progress_bar(say, steps.done, steps.total, left, say("training steps", "训练步数")))
     if state == "failed":
-        head = say("The training has failed", "训练失败")
-        parts.append(f'<div class="trouble"><b>{head}</b><pre>{escape(training.error)}</pre></div>')
+        parts.append(notice(say("The training has failed", "训练失败"), training.error, bad=True))
     elif state == "stopped":
         told = say(
             "Stopped. “Resume” goes on from where it was; nothing is lost.", "已停止。点“继续”会从停下的地方接着训练。"
@@ -121,7 +122,7 @@ def _facts(training: Training, say: Language) -> str:
         f"{say('begun', '开始于')} {time.strftime('%Y-%m-%d %H:%M', time.localtime(training.job.created))}",
     ]
     if state == "running":
-        facts.append(f"{say('for', '已运行')} {words.minutes(time.time() - training.job.created, say)}")
+        facts.append(f"{say('for', '已运行')} {duration(say, time.time() - training.job.created)}")
     shown = escape(" ".join(given[: given.index("--out")] if "--out" in given else given))
     return f"<p>{' · '.join(facts)}</p><p><code>ocrtune {shown}</code></p>"
 
@@ -136,15 +137,6 @@ def _ladder(at: Phase, state: str, say: Language) -> str:
             kind = "now" if state == "running" else "held"
         steps.append(f'<li class="{kind}">{say(*_PHASES[name])}</li>')
     return f'<ol class="ladder">{"".join(steps)}</ol>'
-
-
-def _bar(steps: Steps, running: bool, say: Language) -> str:
-    share = steps.done / steps.total
-    text = say(f"step {steps.done} of {steps.total}", f"第 {steps.done} / {steps.total} 步")
-    if running and steps.seconds_left is not None:
-        left = words.minutes(steps.seconds_left, say)
-        text += say(f" · about {left} of training left", f" · 训练还需约 {left}")
-    return f'<div class="progress"><span style="width:{share:.1%}"></span></div><p>{text}</p>'
 
 
 def _paths(training: Training, several: Sequence[Stage], workspace: Workspace, say: Language) -> str:

@@ -96,15 +96,6 @@ def diagnosis(code: str, say: Language) -> str:
     return say(*_DIAGNOSES.get(code, (code, code)))
 
 
-def minutes(seconds: float, say: Language) -> str:
-    """A duration as people say it."""
-    if seconds < 90:
-        return say(f"{seconds:.0f} s", f"{seconds:.0f} 秒")
-    if seconds < 5400:
-        return say(f"{seconds / 60:.0f} min", f"{seconds / 60:.0f} 分钟")
-    return say(f"{seconds / 3600:.1f} h", f"{seconds / 3600:.1f} 小时")
-
-
 def table(columns: list[str], rows: list[list[object]]) -> str:
     """An HTML table."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)

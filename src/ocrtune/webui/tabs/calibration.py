@@ -16,6 +16,7 @@ from ocrtune.errors import UsageError
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.webui import words
 from ocrtune.webui.calibrating import EXAMPLES, Calibrating
+from ocrtune.webui.choices import model_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.language import Language
 from ocrtune.webui.maps import LOWEST_BOX_THRESH
@@ -36,14 +37,7 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
             )
         )
         with gr.Row():
-            model = gr.Dropdown(
-                workspace.bundles(),
-                allow_custom_value=True,
-                label=say("Model", "模型"),
-                info=say("A detector, or a pipeline with one.", "检测模型，或含检测的完整流程。"),
-                scale=3,
-                min_width=280,
-            )
+            model = model_choice(workspace, say, tab, ("detection", "ocr"))
             data = gr.Textbox(
                 label=say("Labelled pages", "标注页面"),
                 placeholder="receipts/val",
@@ -109,13 +103,11 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
     sliders = [bin_thresh, box_thresh, unclip_ratio]
 
     def prepare(
-        bundle: str | None,
+        bundle: str,
         spec: str,
         number: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        if not bundle:
-            raise UsageError(say("choose a model first", "请先选择模型"))
         label, unit = say("computing maps", "正在计算概率图"), say("pages", "页")
 
         def each(done: int, total: int) -> None:
@@ -179,7 +171,6 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
         bundle = now.save(workspace.outputs / title.strip(), now.thresholds(*values))
         return f"<p>{say('Saved:', '已保存：')} <code>{workspace.shown(bundle.path)}</code></p>"
 
-    tab.select(lambda: gr.update(choices=workspace.bundles()), None, model, show_progress="hidden")
     shown = {"show_progress": "hidden", "trigger_mode": "always_last"}
     begin.click(
         told(prepare), [model, data, most], [session, *sliders, way, work, name, saved], show_progress_on=way

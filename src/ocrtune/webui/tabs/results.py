@@ -13,6 +13,7 @@ from ocrtune.webui import words
 from ocrtune.webui.errors import told
 from ocrtune.webui.language import Language
 from ocrtune.webui.live import diagnoses
+from ocrtune.webui.markup import duration, empty, notice
 from ocrtune.webui.outcomes import Outcome
 from ocrtune.webui.plots import curve_plots, drawn
 from ocrtune.webui.workspace import Workspace
@@ -66,7 +67,7 @@ def results_tab(workspace: Workspace, say: Language) -> None:
     def look(name: str | None) -> list[Any]:
         outcome = next((o for o in Outcome.all(workspace) if o.name(workspace) == name), None)
         if outcome is None:
-            nothing = say("No training has come to its end yet.", "还没有完成的训练。")
+            nothing = empty(say("No training has come to its end yet.", "还没有完成的训练。"))
             hidden = gr.update(visible=False)
             return [nothing, *[hidden] * _DOWNLOADS, *[hidden] * 3 * _STAGES, "", hidden, hidden]
         worst = [(_picture(kind, content, pages), text) for kind, content, text in outcome.worst_pages(say)]
@@ -111,7 +112,7 @@ def _row(outcome: Outcome, workspace: Workspace, say: Language) -> list[object]:
         outcome.interval(name) if name else "–",
         outcome.settings or "–",
         f"{outcome.megabytes:.1f} MB",
-        "–" if outcome.seconds is None else words.minutes(outcome.seconds, say),
+        "–" if outcome.seconds is None else duration(say, outcome.seconds),
         time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.written)),
     ]
 
@@ -138,7 +139,7 @@ def _closely(outcome: Outcome, say: Language) -> str:
     if all(row[-1] == "–" for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     table = words.table(columns, rows)
-    return f'<div class="training"><p class="verdict{"" if better else " bad"}">{verdict}</p>{table}</div>'
+    return f'<div class="training">{notice(verdict, bad=not better)}{table}</div>'
 
 
 def _offered(outcome: Outcome, workspace: Workspace, say: Language) -> list[dict[str, Any]]:

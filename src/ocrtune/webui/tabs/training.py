@@ -12,6 +12,7 @@ from ocrtune.webui.errors import told
 from ocrtune.webui.found import Found, demo_data
 from ocrtune.webui.language import Language
 from ocrtune.webui.live import diagnoses, status, title
+from ocrtune.webui.markup import empty
 from ocrtune.webui.plots import curve_plots, drawn
 from ocrtune.webui.training_form import Form
 from ocrtune.webui.trainings import Training
@@ -201,7 +202,9 @@ def _live(workspace: Workspace, say: Language) -> gr.Dropdown:
         info=say("A training goes on when this page is closed.", "关闭页面后训练仍会继续。"),
         elem_id="trainings",
     )
-    shown = gr.HTML(say("No training yet: fill in the form and press “Start”.", "还没有训练：填写表单后点“开始训练”。"))
+    shown = gr.HTML(
+        empty(say("No training yet: fill in the form and press “Start”.", "还没有训练：填写表单后点“开始训练”。"))
+    )
     with gr.Row():
         stop = gr.Button(say("Stop", "停止"), variant="stop", size="sm", visible=False)
         resume = gr.Button(say("Resume", "继续"), size="sm", visible=False)
