@@ -6,7 +6,9 @@ Each page's map is computed once a size. A coarse grid compares the sizes, a fin
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +82,7 @@ def calibrate(
         )
     own = Grid((thresholds.bin_thresh,), (thresholds.box_thresh,), (thresholds.unclip_ratio,))
     with tempfile.TemporaryDirectory(prefix="ocrtune-maps-") as folder:
-        cached = _CachedEngine(engine, Path(folder))
+        cached = CachedEngine(engine, Path(folder))
         before = search_thresholds(cached, pages, preprocess, thresholds, own)[0]
         progress(f"as it is: hmean {before.hmean:.4f}")
         settings: list[Setting] = []
@@ -94,19 +96,28 @@ def calibrate(
     return Calibration(settings[0], before, len(pages), settings)
 
 
-class _CachedEngine:
-    """Remembers an engine's answers on disk, so that memory stays flat for any number of pages."""
+class CachedEngine:
+    """Remembers an engine's answers on disk, so that memory stays flat for any number of pages.
+
+    Args:
+        engine: the network.
+        folder: gets a file for each answer; an answer that is there already is taken from it.
+    """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
         self._folder = folder
 
     def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
+        return np.asarray(np.load(self.stored(batch)), np.float32)
+
+    def stored(self, batch: Batch) -> Path:
+        """The ``.npy`` file with the answer to a batch."""
         digest = hashlib.blake2b(str(batch.shape).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(batch).data)
         path = self._folder / f"{digest.hexdigest()}.npy"
-        if path.is_file():
-            return np.asarray(np.load(path), np.float32)
-        answer = self._engine(batch)
-        np.save(path, answer)
-        return answer
+        if not path.is_file():
+            unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.npy")
+            np.save(unfinished, self._engine(batch))
+            unfinished.replace(path)
+        return path

@@ -10,8 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ocrtune.bundle import TaskName
+from ocrtune.data.formats import is_line
 from ocrtune.data.store import encoded_image
-from ocrtune.errors import DataError
+from ocrtune.errors import DataError, ImageError
 from ocrtune.files import write_whole
 from ocrtune.page import Image, Page, Polygon, TextRegion
 from ocrtune.runtime.crop import crop_region, crop_size, grown_quad, rectified_quad
@@ -50,6 +52,23 @@ COUNTED: dict[str, Callable[[TextRegion], bool]] = {
 def has_counted(pages: Iterable[Page], task: str) -> bool:
     """Whether anything on the pages is of use for a task."""
     return any(COUNTED[task](region) for page in pages for region in page.regions)
+
+
+def task_of(pages: Sequence[Page]) -> TaskName:
+    """What labels allow to adapt: ``recognition`` for cut lines, ``orientation`` for lines with directions, ``ocr`` for
+    boxes with texts, else ``detection``."""
+    regions = [region for page in pages for region in page.regions]
+    if not any(readable(region) for region in regions):
+        directed = bool(regions) and all(region.angle is not None for region in regions)
+        return "orientation" if directed else "detection"
+    return "recognition" if all(_is_line(page) for page in pages[:20]) else "ocr"
+
+
+def _is_line(page: Page) -> bool:
+    try:
+        return is_line(page)
+    except ImageError:
+        return True  # a check leaves the page out; it decides nothing here
 
 
 def cut_lines(

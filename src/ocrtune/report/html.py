@@ -14,6 +14,8 @@ from ocrtune.files import write_whole
 from ocrtune.training.diagnose.diagnosis import Diagnosis
 
 _EXAMPLES = 5
+PAGES_HEAD = "Pages with the most errors"
+"""Headline of the report's last pictures."""
 
 
 @dataclass(frozen=True)
@@ -81,5 +83,5 @@ def write_report(report: Report, path: Path) -> None:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    html = environment.get_template("report.html.j2").render(report=report, examples=_EXAMPLES)
+    html = environment.get_template("report.html.j2").render(report=report, examples=_EXAMPLES, pages_head=PAGES_HEAD)
     write_whole(path, html)

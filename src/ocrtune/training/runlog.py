@@ -10,11 +10,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from ocrtune.files import write_whole
-from ocrtune.training.events import EventFile
 from ocrtune.training.loggers import FigureLogger
+
+if TYPE_CHECKING:
+    from ocrtune.training.events import EventFile
 
 LOG, METRICS = "log.txt", "metrics.csv"
 COLUMNS = ("step", "epoch", "kind", "name", "value")
@@ -45,7 +47,7 @@ class RunLog:
         self._lost: set[str] = set()
         self._log = self._kept(LOG, lambda: _line_by_line(folder / LOG))
         self._csv = self._kept(METRICS, lambda: _continued(folder / METRICS, step))
-        self._events = self._kept("the TensorBoard file", lambda: EventFile(folder, step))
+        self._events = self._kept("the TensorBoard file", lambda: _event_file(folder, step))
 
     def line(self, text: str) -> None:
         """One line with the time of day, in the file and on the terminal."""
@@ -123,6 +125,12 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if row["value"]]
+
+
+def _event_file(folder: Path, step: int) -> EventFile:
+    from ocrtune.training.events import EventFile  # TensorBoard is not needed where runs are only read
+
+    return EventFile(folder, step)
 
 
 def _stamped(text: str) -> str:

@@ -9,10 +9,8 @@ from typing import Any
 
 from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import dump_yaml
-from ocrtune.data.formats import is_line
-from ocrtune.data.lines import has_counted, readable
-from ocrtune.errors import BudgetError, DataError, ImageError, UsageError
-from ocrtune.page import Page
+from ocrtune.data.lines import has_counted, task_of
+from ocrtune.errors import BudgetError, DataError, UsageError
 from ocrtune.recognition.metric import POLICIES
 from ocrtune.report.figures import training_curves
 from ocrtune.report.html import Picture, Report, Table, write_report
@@ -216,23 +214,6 @@ def _check_texts(request: AdaptRequest, parts: Parts) -> None:
                 where=request.data if name != "report" else request.val or request.data,
                 hint="label texts, or adapt the detector alone with --task detection",
             )
-
-
-def task_of(pages: Sequence[Page]) -> TaskName:
-    """What labels allow to adapt: ``recognition`` for cut lines, ``orientation`` for lines with directions, ``ocr`` for
-    boxes with texts, else ``detection``."""
-    regions = [region for page in pages for region in page.regions]
-    if not any(readable(region) for region in regions):
-        directed = bool(regions) and all(region.angle is not None for region in regions)
-        return "orientation" if directed else "detection"
-    return "recognition" if all(_is_line(page) for page in pages[:20]) else "ocr"
-
-
-def _is_line(page: Page) -> bool:
-    try:
-        return is_line(page)
-    except ImageError:
-        return True  # the check will leave the page out; it decides nothing here
 
 
 def _write_report(request: AdaptRequest, result: AdaptResult, parts: Parts) -> None:

@@ -118,7 +118,7 @@ def training_run(
     resumed: bool,
     console: Console,
 ) -> tuple[TrainResult, TrainConfig]:
-    """Train in ``folder/run`` with as many steps as the time allows, or go on with what began there.
+    """Train in ``folder/run`` with as many steps as the time allows or the user chose, or go on with what began there.
 
     Args:
         values: settings of the stage; the user's win over them.
@@ -141,8 +141,8 @@ def training_run(
         console.say(f"going on with the training in {run}")
     else:
         config = planned_config(values, request, base, parts, run, seconds, console)
-    chosen = any(override.startswith("schedule.steps=") for override in request.overrides_for(config.task))
-    limited = not chosen and config.schedule.steps != MIN_STEPS  # the user's own number, or the fewest, are all trained
+    # the user's own number, or the fewest, are all trained
+    limited = not _length_chosen(request, config.task) and config.schedule.steps != MIN_STEPS
     outcome = train(
         config,
         run,
@@ -183,7 +183,7 @@ def planned_config(
     seconds: float,
     console: Console,
 ) -> TrainConfig:
-    """The training configuration, with as many steps as the time allows; see `training_run` for the arguments.
+    """The training configuration, with as many steps as the time allows or the user chose; see `training_run`.
 
     Raises:
         GateError: the time is too short to learn anything.
@@ -204,7 +204,7 @@ def planned_config(
     overrides = request.overrides_for(task_name)
     loaded = load_config(None, (*_flat(defaults), *overrides))
     config = loaded.config
-    if config.schedule.steps is not None:
+    if _length_chosen(request, task_name):
         return config
     started = time.monotonic()
     recipe = RECIPES[config.task]
@@ -231,6 +231,11 @@ def planned_config(
     return build_config(
         {**config.model_dump(), "schedule": {**config.schedule.model_dump(), "steps": steps}}, loaded.origins
     )
+
+
+def _length_chosen(request: AdaptRequest, task: str) -> bool:
+    """Whether the user said how long to train, in steps or epochs, instead of leaving it to the budget."""
+    return any(override.startswith(("schedule.steps=", "schedule.epochs=")) for override in request.overrides_for(task))
 
 
 def _seconds_after(config: TrainConfig, run: Path) -> float:
