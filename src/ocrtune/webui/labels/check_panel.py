@@ -17,7 +17,7 @@ from ocrtune.webui.errors import told
 from ocrtune.webui.labels.checks import Check
 from ocrtune.webui.labels.desk import Desk
 from ocrtune.webui.labels.drawing import page_picture, rgb
-from ocrtune.webui.labels.markup import TELL_CLICK, table
+from ocrtune.webui.labels.markup import TELL_CLICK, place, table
 from ocrtune.webui.labels.pages_panel import PagesPanel, finding_choices, page_values, sheet_values
 from ocrtune.webui.labels.save_panel import losses
 from ocrtune.webui.labels.saving import new_place
@@ -98,7 +98,7 @@ def check_panel(
                 "写出一份新的标注，其中标有“自动修正”的问题已处理；原标注不会改动。",
             )
         )
-        place = gr.Textbox(label=say("Where", "保存位置"))
+        target = gr.Textbox(label=say("Where", "保存位置"))
         mend = gr.Button(say("Write mended labels", "写出修正后的标注"))
         mended = gr.Markdown()
     timer = gr.Timer(1.0, active=False)
@@ -113,7 +113,7 @@ def check_panel(
         listed,
         detail,
         mending,
-        place,
+        target,
         report,
         timer,
         kind,
@@ -141,7 +141,7 @@ def check_panel(
                 finding_choices([], say),
             ]
         found = check.report
-        target = new_place(workspace.outputs, check.dataset, "fixed", check.dataset.format)
+        proposed = new_place(workspace.outputs, check.dataset, "fixed", check.dataset.format)
         return [
             state_text(check, say),
             gr.update(interactive=False),
@@ -150,7 +150,7 @@ def check_panel(
             finding_table(found, "", say),
             hidden,
             gr.update(visible=any(finding.fixed_by for finding in found.findings)),
-            workspace.shown(target),
+            workspace.shown(proposed),
             gr.update(value=str(check.html), visible=True),
             gr.Timer(active=False),
             "",
@@ -197,7 +197,7 @@ def check_panel(
         desk, found = present(desk_name)
         finding = ordered(found, code)[event.index]
         drawn = finding_picture(finding, desk)
-        head = f"**{kind_word(finding.code, say)}** · `{finding.where}`"
+        head = f"**{kind_word(finding.code, say)}** · `{place(finding.where)}`"
         text = f"{head}\n\n{finding.message}\n\n*{remedy_word(finding, say)}*"
         can_go = finding.image is not None
         return [
@@ -234,7 +234,7 @@ def check_panel(
     kinds.select(list_kind, name, [kinds, listed, kind], show_progress="hidden")
     listed.select(look, [name, kind], [detail, about, correct, picture, number], show_progress="hidden")
     correct.click(go, [name, kind, number], [tabs, *pages.sheet, *pages.page])
-    mend.click(fix, [name, place], mended)
+    mend.click(fix, [name, target], mended)
     base.focus(
         lambda: gr.update(choices=[(say("none", "不使用"), ""), *workspace.bundles()]),
         None,
@@ -287,7 +287,7 @@ def finding_table(report: CheckReport, code: str, say: Language) -> str:
     """A row for each finding that is listed."""
     grave, what, where = say("Severity", "级别"), say("What", "问题"), say("Where", "位置")
     rows = [
-        (severity_word(f.severity, say), kind_word(f.code, say), _short(f.where), f.message, remedy_word(f, say))
+        (severity_word(f.severity, say), kind_word(f.code, say), place(f.where), f.message, remedy_word(f, say))
         for f in ordered(report, code)
     ]
     return table([grave, what, where, say("Found", "说明"), say("Remedy", "处理办法")], rows)
@@ -303,8 +303,3 @@ def finding_picture(finding: Finding, desk: Desk) -> Image | None:
         return None
     outline = finding.outline
     return page_picture(image, [], marked=outline if outline is not None and np.isfinite(outline).all() else None)
-
-
-def _short(where: str) -> str:
-    """``folder/file:line`` without what lies above."""
-    return "/".join(where.split("/")[-2:])

@@ -178,11 +178,15 @@ def _work(
     state = gr.Markdown(elem_id=f"data-{verb}-state")
     timer = gr.Timer(1.0, active=True)
 
+    def shown(written: str) -> str:
+        label_format, _, path = written.partition(":")
+        return f"{label_format}:{workspace.shown(Path(path))}"
+
     def values() -> list[Any]:
         job = last_job(jobs, verb)
         running = job is not None and job.running
         return [
-            job_text(job, result, say) if job is not None else "",
+            job_text(job, result, shown, say) if job is not None else "",
             gr.update(interactive=running),
             gr.Timer(active=running),
         ]
@@ -214,8 +218,17 @@ def last_job(jobs: Path, verb: str) -> Job | None:
     return Job.find(folders[-1]) if folders else None
 
 
-def job_text(job: Job, result: Callable[[dict[str, Any]], list[tuple[str, str]]], say: Language) -> str:
-    """How far it is, or what came of it, as Markdown."""
+def job_text(
+    job: Job, result: Callable[[dict[str, Any]], list[tuple[str, str]]], shown: Callable[[str], str], say: Language
+) -> str:
+    """How far it is, or what came of it, as Markdown.
+
+    Args:
+        job: the work.
+        result: makes (what, where) of the JSON object at the end.
+        shown: how visitors read a data set that was written.
+        say: the page's language.
+    """
     lines = job.output(10_000).splitlines()
     if job.running:
         told_last = f"\n\n`{lines[-1]}`" if lines else ""
@@ -228,7 +241,7 @@ def job_text(job: Job, result: Callable[[dict[str, Any]], list[tuple[str, str]]]
     if content is None:
         last = "\n".join(lines[-5:])
         return say("It ended without a result:", "已结束但没有结果：") + f"\n```\n{last}\n```"
-    done = "".join(f"\n- {what}: `{where}`" for what, where in result(content))
+    done = "".join(f"\n- {what}: `{shown(where)}`" for what, where in result(content))
     return say("Done", "完成") + done + warnings
 
 

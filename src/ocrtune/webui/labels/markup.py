@@ -14,10 +14,22 @@ const tell = (event) => {
   const part = event.target.closest('[data-number]');
   if (part) trigger('select', {index: Number(part.dataset.number), value: part.innerText});
 };
+const show = () => {
+  const list = element.querySelector('.listed'), chosen = element.querySelector('tr.chosen');
+  if (list && chosen) list.scrollTop = chosen.offsetTop - list.clientHeight / 2;
+};
+new MutationObserver(show).observe(element, {childList: true, subtree: true});
+new ResizeObserver(show).observe(element);
 element.addEventListener('click', tell);
 element.addEventListener('keydown', (event) => { if (event.key === 'Enter') tell(event); });
 """
-"""For ``js_on_load`` of an HTML component: a click makes its event ``select`` with the number of the part."""
+"""For ``js_on_load`` of an HTML component: a click makes its event ``select`` with the number of the part, and the row that
+stands out is scrolled to."""
+
+
+def place(where: str) -> str:
+    """``folder/file:line`` of what may be a long path."""
+    return "/".join(where.split("/")[-2:])
 
 
 def cards(pictures: Sequence[tuple[Image, str, bool]], kind: str) -> str:

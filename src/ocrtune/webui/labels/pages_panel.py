@@ -21,7 +21,7 @@ from ocrtune.webui.labels.drawing import (
     thumbnail,
 )
 from ocrtune.webui.labels.editing import drawn_outline
-from ocrtune.webui.labels.markup import TELL_CLICK, cards, table
+from ocrtune.webui.labels.markup import TELL_CLICK, cards, place, table
 from ocrtune.webui.labels.words import kind_word
 from ocrtune.webui.language import Language
 from ocrtune.webui.workspace import Workspace
@@ -93,7 +93,7 @@ def pages_panel(workspace: Workspace, say: Language, name: gr.BrowserState) -> P
                 elem_id="data-page",
                 buttons=["fullscreen", "download"],
             )
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=2, min_width=320, elem_classes="beside"):
             state = gr.Markdown(elem_id="data-state")
             chosen = gr.Markdown(elem_id="data-chosen")
             crop = gr.Image(
@@ -258,7 +258,7 @@ def page_values(desk: Desk, say: Language) -> list[Any]:
     )
     number = say("No region is chosen", "未选择区域")
     if region is not None and desk.region is not None:
-        source = f" · `{region.source}`" if region.source else ""
+        source = f" · `{place(region.source)}`" if region.source else ""
         number = say(f"Region **{desk.region + 1}**{source}", f"区域 **{desk.region + 1}**{source}")
     mark = say("yes", "是")
     return [

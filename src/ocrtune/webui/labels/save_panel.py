@@ -123,7 +123,8 @@ def losses(written: Written, say: Language) -> str:
 
 
 def _same_page(page: Page, others: list[Page]) -> int:
-    if not isinstance(page.image, Path):
-        return next((i for i, other in enumerate(others) if other.name == page.name), 0)
-    wanted = page.image.resolve()
-    return next((i for i, o in enumerate(others) if isinstance(o.image, Path) and o.image.resolve() == wanted), 0)
+    """The index of a page among those of another data set: by its image's file, else by that one's name."""
+    paths = [other.image.resolve() if isinstance(other.image, Path) else Path(other.name) for other in others]
+    wanted = page.image.resolve() if isinstance(page.image, Path) else Path(page.name)
+    names = [path.name for path in paths]
+    return paths.index(wanted) if wanted in paths else names.index(wanted.name) if wanted.name in names else 0
