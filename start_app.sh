@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Opens the web page on port 7860, once there is one.
+# Opens the web page on port 7860: bash start_app.sh [options of 'ocrtune ui', such as --folder DATA --host 0.0.0.0]
 set -euo pipefail
-echo "start_app.sh: the web page is not part of this version yet; it comes with the 'ocrtune ui' verb." >&2
-echo "  to do: use the command line: make demo, then .venv/bin/ocrtune predict demo_out/adapted/bundle IMAGE --draw drawn" >&2
-exit 3
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+[ -e "$here/.venv/.installed-page" ] || echo "installing the web page into $here/.venv (once, some minutes)"
+make --no-print-directory -C "$here" page
+exec "$here/.venv/bin/ocrtune" ui --port 7860 "$@"

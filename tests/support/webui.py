@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from ocrtune.webui.server import page_server
 from ocrtune.webui.workspace import Workspace
+from support.paths import need
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -49,6 +51,7 @@ def served(workspace: Workspace, login: tuple[str, str] | None = None) -> Iterat
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's browser without a window."""
+    need(Path(CHROMIUM))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
@@ -59,7 +62,8 @@ def chromium() -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: str = "en") -> Page:
     """The page in a tab of the browser; every request to another host than its own fails the test."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    locale = {"zh": "zh-CN"}.get(language, language)  # Gradio's own words are in the browser's language
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale=locale)
     page.set_default_timeout(60_000)
 
     def only_here(route) -> None:  # type: ignore[no-untyped-def]
@@ -75,6 +79,15 @@ def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: s
     page.get_by_role("tab").first.wait_for()
     assert not strangers, f"the page asks other hosts: {strangers}"
     return page
+
+
+def to_tab(page: Page, name: str) -> None:
+    """Open a tab of the page; on a narrow one it may be in the menu behind the others."""
+    buttons = page.locator(".tab-container button[role=tab]:visible", has_text=re.compile(f"^\\s*{name}\\s*$"))
+    if not buttons.count():
+        page.locator(".overflow-menu > button").first.click()
+        buttons = page.locator(".overflow-dropdown button", has_text=re.compile(f"^\\s*{name}\\s*$"))
+    buttons.first.click()
 
 
 def shot(page: Page, path: Path) -> None:

@@ -57,23 +57,30 @@ class DetectionPreprocess(_Normalisation):
 
     def input_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the network's input for an image of this size, all in pixels."""
+        scale = min(self.scale(width, height), self.max_side / max(width, height))
+        return self._rounded(width * scale), self._rounded(height * scale)
+
+    def scale(self, width: int, height: int) -> float:
+        """By how much an image of this size is enlarged, before ``max_side`` and ``multiple``."""
         long, short = max(width, height), min(width, height)
         if self.resize == "limit_min":
-            scale = self.size / short if short < self.size else 1.0
-        else:
-            scale = self.size / long if self.resize == "long_side" or long > self.size else 1.0
-        scale = min(scale, self.max_side / long)
-        return self._rounded(width * scale), self._rounded(height * scale)
+            return self.size / short if short < self.size else 1.0
+        return self.size / long if self.resize == "long_side" or long > self.size else 1.0
+
+    def resized(self, image: Image) -> Image:
+        """An image, uint8 [H, W, 3], at the size of the network's input."""
+        height, width = image.shape[:2]
+        size = self.input_size(width, height)
+        if size == (width, height):
+            return image
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def _rounded(self, side: float) -> int:
         return max(round(int(side) / self.multiple) * self.multiple, self.multiple)
 
     def __call__(self, image: Image) -> Batch:
         """Resize and normalise one image, uint8 [H, W, 3] BGR, to float32 [1, 3, h, w]."""
-        height, width = image.shape[:2]
-        size = self.input_size(width, height)
-        resized = image if size == (width, height) else cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-        return np.ascontiguousarray(self.normalise(np.asarray(resized, np.uint8)).transpose(2, 0, 1)[None])
+        return np.ascontiguousarray(self.normalise(self.resized(image)).transpose(2, 0, 1)[None])
 
 
 class LinePreprocess(_Normalisation):

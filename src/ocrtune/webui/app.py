@@ -16,10 +16,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ocrtune.webui.language import LANGUAGES, Language, preferred
+from ocrtune.webui.scratch import KEPT_SECONDS
 from ocrtune.webui.tabs import TABS
 from ocrtune.webui.workspace import Workspace
 
-STYLE = Path(__file__).parent / "style.css"
+STYLES = sorted(Path(__file__).parent.glob("*.css"))
 MAX_UPLOAD = "200mb"
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "monospace")
@@ -50,15 +51,17 @@ def build_app(workspace: Workspace, login: tuple[str, str] | None = None) -> Fas
             show_error=True,
             ssr_mode=False,
             footer_links=[],
-            theme=gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
-            css_paths=[STYLE],
+            theme=_theme(),
+            css_paths=STYLES,
         )
     return app
 
 
 def build_page(workspace: Workspace, say: Language) -> gr.Blocks:
     """The page in one language."""
-    with gr.Blocks(title="ocrtune", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="ocrtune", analytics_enabled=False, fill_width=True, delete_cache=(3600, KEPT_SECONDS)
+    ) as page:
         with gr.Row(elem_id="head"):
             purpose = say(
                 "From labelled images to a model that reads your documents.", "从带标注的图片到能读懂你文档的模型。"
@@ -76,6 +79,24 @@ def build_page(workspace: Workspace, say: Language) -> gr.Blocks:
                 tab(workspace, say)
     page.queue(default_concurrency_limit=4)
     return page
+
+
+def _theme() -> gr.themes.Base:
+    quiet = {
+        "block_title_background_fill": "none",
+        "block_title_text_color": "*body_text_color",
+        "block_label_background_fill": "*background_fill_primary",
+        "block_label_text_color": "*body_text_color",
+    }
+    dark = {f"{name}_dark": value for name, value in quiet.items()}
+    theme = gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO)
+    return theme.set(
+        **quiet,
+        **dark,
+        block_title_padding="0",
+        background_fill_primary="*neutral_50",  # Soft's own, which Gradio 6 forgets here
+        link_text_color="*primary_600",
+    )
 
 
 def _asks_for(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import psutil
 from ocrtune.errors import UsageError
 from ocrtune.files import write_whole
 
+_LONG_LINE = 1 << 10  # bytes
 JOB, OUTPUT, ENDED = "job.json", "job.log", "job.exit"
 _KEEP_CODE = 'trap : TERM INT; "$@"; code=$?; echo $code > "$0"; exit $code'
 """Waits for a command through the signals that stop it, and leaves its exit status in the file that is named first."""
+
+_started: list[subprocess.Popen[bytes]] = []  # by this process, which has to ask after them when they have ended
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,13 @@ class Job:
     created: float
 
     @classmethod
-    def start(cls, folder: Path, arguments: Sequence[str]) -> Job:
+    def start(cls, folder: Path, arguments: Sequence[str], secrets: Mapping[str, str] | None = None) -> Job:
         """Start ``ocrtune ARGUMENTS``; the output goes to a file in the folder.
+
+        Args:
+            folder: of the job; its output goes behind that of the last one there.
+            arguments: anybody on this machine can see them.
+            secrets: environment variables that nobody else does.
 
         Raises:
             UsageError: a job runs in this folder already.
@@ -55,7 +64,9 @@ class Job:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, **(secrets or {})},
             )
+        _started[:] = [process, *(other for other in _started if other.poll() is None)]
         job = cls(folder, tuple(arguments), process.pid, psutil.Process(process.pid).create_time())
         record = {"arguments": job.arguments, "pid": job.pid, "created": job.created}
         write_whole(folder / JOB, json.dumps(record, indent=1) + "\n")
@@ -90,10 +101,18 @@ class Job:
     def output(self, lines: int = 40) -> str:
         """The last lines of what it printed."""
         try:
-            text = (self.folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+            with (self.folder / OUTPUT).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - lines * _LONG_LINE))
+                text = file.read().decode(errors="replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def forget(self) -> None:
+        """Remove what a job that has ended left in its folder."""
+        if not self.running:
+            for name in (JOB, OUTPUT, ENDED):
+                (self.folder / name).unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Ask it to stop: a training saves its state and ends."""

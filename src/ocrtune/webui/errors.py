@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -19,9 +20,26 @@ def told(handler: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(handler)
     def handle(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
+        with _as_message():
             return handler(*args, **kwargs)
-        except OcrtuneError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
     return handle
+
+
+def told_each(handler: Callable[_P, Iterator[_R]]) -> Callable[_P, Iterator[_R]]:
+    """The same for an event handler that yields one state of the page after the other."""
+
+    @functools.wraps(handler)
+    def handle(*args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
+        with _as_message():
+            yield from handler(*args, **kwargs)
+
+    return handle
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    try:
+        yield
+    except OcrtuneError as error:
+        raise gr.Error(str(error), print_exception=False) from error
