@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,22 +213,27 @@ class Desks:
     checks: Checks = field(default_factory=Checks)
     secret: str = field(default_factory=secrets.token_hex)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _desks: OrderedDict[str, Desk] = field(default_factory=OrderedDict)
+    _desks: dict[str, Desk] = field(default_factory=dict)
 
-    def open(self, spec: str, may_show: Callable[[Path], bool], name: str | None = None) -> tuple[str, Desk]:
-        """Open a data set, ``PATH`` or ``FORMAT:PATH``, on a visitor's desk; what was on it goes.
+    def open(self, spec: str, may_show: Callable[[Path], bool], before: str = "") -> tuple[str, Desk]:
+        """Open a data set, ``PATH`` or ``FORMAT:PATH``, on a desk of its own.
+
+        Args:
+            spec: the data set.
+            may_show: whether an image file may be drawn.
+            before: name of the visitor's desk so far, which goes.
 
         Returns:
-            the desk's name, a new one where the visitor had none, and the desk.
+            the desk's name, and the desk.
 
         Raises:
             DataError, UsageError: the data set cannot be read.
         """
         desk = Desk(Labels.read(parse_dataset_path(spec)), may_show)
+        name = secrets.token_urlsafe(16)
         with self._lock:
-            name = name if name in self._desks else secrets.token_urlsafe(16)
+            self._desks.pop(before, None)
             self._desks[name] = desk
-            self._desks.move_to_end(name)
             idle = [key for key, other in self._desks.items() if key != name and not other.labels.changed]
             for key in idle[: max(0, len(self._desks) - _VISITORS)]:
                 del self._desks[key]
@@ -237,7 +241,8 @@ class Desks:
 
     def put(self, name: str, desk: Desk) -> None:
         """Put something else on a visitor's desk."""
-        self._desks[name] = desk
+        with self._lock:
+            self._desks[name] = desk
 
     def get(self, name: str | None, say: Language) -> Desk:
         """A visitor's desk.

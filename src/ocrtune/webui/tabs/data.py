@@ -60,17 +60,8 @@ def data_tab(workspace: Workspace, say: Language) -> None:
             checking, check_values = check_panel(workspace, say, name, pages, lambda: gr.Tabs(selected="pages"), tabs)
         shown: list[Any] = [summary, *pages.sheet, *pages.page, *saving, *checking]
 
-    def values(desk_name: str, desk: Desk) -> list[Any]:
-        return [
-            summary_text(workspace, desk, say),
-            *sheet_values(desk, say),
-            *page_values(desk, say),
-            *save_values(workspace, desk),
-            *check_values(desk_name),
-        ]
-
     @told
-    def open_dataset(spec: str | None, desk_name: str) -> list[Any]:
+    def open_dataset(spec: str | None, desk_name: str) -> Any:
         before = workspace.desks.known(desk_name)
         if before is not None and before.labels.changed and not before.warned:
             before.warned = True
@@ -81,30 +72,35 @@ def data_tab(workspace: Workspace, say: Language) -> None:
                     f"有 {count} 页的修改尚未保存。再次点击“打开”将放弃这些修改。",
                 )
             )
-            return [gr.skip()] * (len(shown) + 1)
+            return gr.skip()
         wanted = workspace.dataset(spec or "")
-        desk_name, desk = workspace.desks.open(wanted, lambda path: workspace.holds(path.resolve()), desk_name)
-        return [desk_name, *values(desk_name, desk)]
+        return workspace.desks.open(wanted, lambda path: workspace.holds(path.resolve()), desk_name)[0]
 
-    def again(desk_name: str) -> list[Any]:
-        """After the page was loaded again."""
+    def show(desk_name: str) -> list[Any]:
+        """After a data set was opened, or the page was loaded again."""
         desk = workspace.desks.known(desk_name)
-        found = gr.update(choices=workspace.datasets())
         if desk is None:
-            return [found, *[gr.skip()] * len(shown)]
+            return [gr.skip()] * (len(shown) + 1)
+        opened = desk.labels.dataset
+        spec = workspace.shown(opened.path) if opened.detected else f"{opened.format}:{workspace.shown(opened.path)}"
         return [
-            gr.update(choices=workspace.datasets(), value=str(desk.labels.dataset)),
-            *values(desk_name, desk),
+            gr.update(value=spec),
+            summary_text(desk, say),
+            *sheet_values(desk, say),
+            *page_values(desk, say),
+            *save_values(workspace, desk),
+            *check_values(desk_name),
         ]
 
-    gr.on([opening.click], open_dataset, [dataset, name], [name, *shown])
-    root = gr.context.Context.root_block
-    assert root is not None
-    root.load(again, name, [dataset, *shown], show_progress="hidden")
-    dataset.focus(lambda: gr.update(choices=workspace.datasets()), None, dataset, show_progress="hidden")
+    def offered() -> Any:
+        return gr.update(choices=workspace.datasets())
+
+    opening.click(open_dataset, [dataset, name], name, show_progress_on=summary)
+    name.change(show, name, [dataset, *shown], show_progress_on=summary)
+    dataset.focus(offered, None, dataset, show_progress="hidden")
 
 
-def summary_text(workspace: Workspace, desk: Desk, say: Language) -> str:
+def summary_text(desk: Desk, say: Language) -> str:
     """What was opened, in a line."""
     labels = desk.labels
     texts = sum(len(page.regions) for page in labels.pages)
