@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ocrtune.bundle import MANIFEST, Bundle
-from ocrtune.errors import UsageError
+from ocrtune.errors import OcrtuneError, UsageError
+from ocrtune.webui.labels.desk import Desks
 from ocrtune.webui.models import Models
 from ocrtune.weights.registry import NAMES, resolve_bundle
 
 CONFIG = "config.yaml"
 _DEPTH = 5
 """Folders below a root that are searched."""
+_MANY, _FILES = 200, 20
+"""Data sets that are listed, and files of a folder that are looked at for them."""
+_LOOKED_AT = 5  # pages that have to show that labels are there
+_LABELS = frozenset({".txt", ".json", ".csv", ".xml"})
 _SKIPPED = {"node_modules", "__pycache__", "site-packages"}
 
 
@@ -25,10 +31,12 @@ class Workspace:
     Attributes:
         folders: absolute and without links; the first takes what the page makes.
         models: loaded bundles, shared by every visitor.
+        desks: data sets that visitors have opened.
     """
 
     folders: tuple[Path, ...]
     models: Models = field(default_factory=Models)
+    desks: Desks = field(default_factory=Desks)
 
     @classmethod
     def of(cls, folders: list[Path]) -> Workspace:
@@ -108,6 +116,20 @@ class Workspace:
         found = [folder for folder in self._walk() if (folder / CONFIG).is_file()]
         return sorted(found, key=lambda folder: -folder.stat().st_mtime)
 
+    def datasets(self) -> list[str]:
+        """Labelled data in the folders; what `dataset` takes."""
+        found: list[Path] = []
+        for folder in self._walk():
+            passed = any(folder.is_relative_to(other) for other in found) or (folder / MANIFEST).is_file()
+            if passed or len(found) >= _MANY:
+                continue
+            if _is_dataset(folder):
+                found.append(folder)
+                continue
+            files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _LABELS and path.is_file())
+            found += [path for path in files[:_FILES] if _is_dataset(path)]
+        return [self.shown(path) for path in found]
+
     def shown(self, path: Path) -> str:
         """A path as visitors read and type it: relative to its folder where that is clear."""
         for folder in self.folders:
@@ -124,3 +146,14 @@ class Workspace:
                     below.clear()
                 below[:] = sorted(name for name in below if not name.startswith(".") and name not in _SKIPPED)
                 yield here
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether a path holds at least one page with labels, in a format that is known."""
+    from ocrtune.data.formats import stream_dataset
+
+    try:
+        pages = stream_dataset(str(path), lambda fault: None)
+        return any(page.regions for page in itertools.islice(pages, _LOOKED_AT))
+    except (OcrtuneError, OSError):
+        return False

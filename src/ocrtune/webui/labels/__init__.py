@@ -1,0 +1,1 @@
+"""Labels on the page: checked, looked at, corrected and saved (the tab data)."""
