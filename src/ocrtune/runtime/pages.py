@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ocrtune.bundle import Bundle
 from ocrtune.page import Image, Page, Polygon, TextRegion, whole_image
+from ocrtune.runtime.engines import EngineName
 from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
 
 PagesModel: TypeAlias = Callable[[Sequence[Image]], list[list[TextRegion]]]
@@ -19,22 +20,23 @@ class PageModel(Protocol):
     def __call__(self, image: Image) -> list[TextRegion]: ...
 
 
-def pages_model(bundle: Bundle) -> PagesModel:
+def pages_model(bundle: Bundle, engine: EngineName = "onnxruntime") -> PagesModel:
     """A bundle of any task as something that looks at whole images.
 
     A recogniser or direction classifier takes an image as one line.
 
     Raises:
         BundleError: the bundle has no ONNX file, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     task = bundle.manifest.task
     if task == "ocr":
-        return load_pipeline(bundle).read_pages
+        return load_pipeline(bundle, engine=engine).read_pages
     if task == "detection":
-        detector = load_detector(bundle)
+        detector = load_detector(bundle, engine=engine)
         return lambda images: [detector.detect(image) for image in images]
     if task == "recognition":
-        recognizer = load_recognizer(bundle)
+        recognizer = load_recognizer(bundle, engine=engine)
 
         def read(images: Sequence[Image]) -> list[list[TextRegion]]:
             return [
@@ -43,7 +45,7 @@ def pages_model(bundle: Bundle) -> PagesModel:
             ]
 
         return read
-    orientation = load_orientation(bundle)
+    orientation = load_orientation(bundle, engine=engine)
 
     def turned(images: Sequence[Image]) -> list[list[TextRegion]]:
         found = []
@@ -56,9 +58,9 @@ def pages_model(bundle: Bundle) -> PagesModel:
     return turned
 
 
-def page_model(bundle: Bundle) -> PageModel:
+def page_model(bundle: Bundle, engine: EngineName = "onnxruntime") -> PageModel:
     """The same for one image after the other."""
-    model = pages_model(bundle)
+    model = pages_model(bundle, engine)
     return lambda image: model([image])[0]
 
 
