@@ -11,16 +11,7 @@ from ocrtune.charset import Charset
 from ocrtune.errors import BundleError
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
-from ocrtune.runtime.engines import (
-    Engine,
-    EngineName,
-    OnnxEngine,
-    OnnxTextEngine,
-    OpenVinoEngine,
-    OpenVinoTextEngine,
-    TextEngine,
-    available_cores,
-)
+from ocrtune.runtime.engines import EngineName, available_cores, load_engine, load_text_engine
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
@@ -44,8 +35,8 @@ def load_detector(bundle: Bundle, threads: int | None = None, engine: EngineName
     """
     bundle = part_for(bundle, "detection")
     preprocess, thresholds = detection_settings(bundle)
-    network = OnnxEngine if engine == "onnxruntime" else OpenVinoEngine
-    return TextDetector(network(bundle.onnx, threads), preprocess, thresholds)
+    network = load_engine(bundle.onnx, engine, threads or available_cores())
+    return TextDetector(network, preprocess, thresholds)
 
 
 def load_recognizer(bundle: Bundle, threads: int | None = None, engine: EngineName = "onnxruntime") -> TextRecognizer:
@@ -63,11 +54,7 @@ def load_recognizer(bundle: Bundle, threads: int | None = None, engine: EngineNa
     bundle = part_for(bundle, "recognition")
     preprocess, thresholds = recognition_settings(bundle)
     threads = threads or available_cores()
-    network: TextEngine = (
-        OnnxTextEngine(bundle.onnx, 1)
-        if engine == "onnxruntime"
-        else OpenVinoTextEngine(bundle.onnx, threads, together=threads)
-    )
+    network = load_text_engine(bundle.onnx, engine, threads, together=threads)
     return TextRecognizer(network, preprocess, Charset.read(bundle.charset), thresholds, threads)
 
 
@@ -81,11 +68,7 @@ def load_orientation(bundle: Bundle, threads: int | None = None, engine: EngineN
     bundle = part_for(bundle, "orientation")
     preprocess, thresholds = orientation_settings(bundle)
     threads = threads or available_cores()
-    network: Engine = (
-        OnnxEngine(bundle.onnx, 1)
-        if engine == "onnxruntime"
-        else OpenVinoEngine(bundle.onnx, threads, together=threads)
-    )
+    network = load_engine(bundle.onnx, engine, threads, together=threads)
     return LineOrientation(network, preprocess, thresholds, threads)
 
 
