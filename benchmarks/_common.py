@@ -23,7 +23,7 @@ def pages(name: str, count: int | None = None) -> tuple[str, list[Page]]:
     """Pages of a real data set, or generated receipts where it is absent; with what they are."""
     folder = DATA / name
     if folder.exists():
-        return name, read_dataset(f"icdar:{folder}")[:count]
+        return name, read_dataset(str(folder))[:count]
     return "generated receipts", [render_receipt(1, index) for index in range(count or 50)]
 
 

@@ -69,7 +69,7 @@ def settled_weights(arch: str, pages: Path, dictionary: Path, path: Path) -> Pat
     model: nn.Module
     if arch in DETECTORS:
         model = build_detector(arch)
-        x = torch.from_numpy(page_preprocess().normalise(image[:320, :320]).transpose(2, 0, 1)[None].copy())
+        x = torch.from_numpy(page_preprocess().normalise(image[:320, :320])[None])
     else:
         classes = dictionary.read_text(encoding="utf-8").count("\n") + 1
         model = build_recognizer(arch, classes)

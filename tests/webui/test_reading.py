@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from ocrtune.bundle import Bundle
 from ocrtune.errors import ImageError
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.pipeline import OcrPipeline
+from ocrtune.runtime.preprocess import Batch
 from ocrtune.webui.models import Models
 from ocrtune.webui.reading import Looks, pdf_page_count, scaled, write_pdf_page
 from ocrtune.weights.registry import published_bundle
@@ -38,12 +40,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 class Counted:
     """An engine that counts its calls."""
 
-    def __init__(self, engine: object) -> None:
+    def __init__(self, engine: Any) -> None:
         self.engine, self.calls = engine, 0
 
-    def __call__(self, batch: np.ndarray) -> object:
+    def __call__(self, batch: Batch) -> Any:
         self.calls += 1
-        return self.engine(batch)  # type: ignore[operator]
+        return self.engine(batch)
 
 
 def test_thresholds_move_without_the_network(looks: Looks, pipeline: Bundle, printed: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import BundleArg, Data, Json, described_dataset
+from ocrtune.cli.options import BundleArg, Data, EngineArg, Json, chosen_engine, described_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ocrtune.bundle import Bundle
     from ocrtune.page import Page
     from ocrtune.recognition.metric import LineResult, TextPolicy
+    from ocrtune.runtime.engines import EngineName
 
 NAME = "eval"
 EXAMPLES = """Examples:
@@ -36,6 +37,7 @@ def command(
             "ignore-case-space."
         ),
     ] = "auto",
+    engine: EngineArg = "onnxruntime",
     json: Json = False,
 ) -> None:
     """Measure a bundle on labelled data, on the exported file, with its own settings.
@@ -51,6 +53,7 @@ def command(
 
     if text_policy not in ("auto", *POLICIES):
         raise UsageError(f"'{text_policy}' is no text policy", where="--text-policy", expected=", ".join(POLICIES))
+    runs_on = chosen_engine(engine)
     output = Output(json)
     dataset = described_dataset(data, output)
     resolved = resolve_bundle(bundle)
@@ -59,17 +62,17 @@ def command(
         raise DataError("no text that counts is labelled", where=dataset, expected="labelled texts")
     task = resolved.manifest.task
     measure = {"detection": _detection, "recognition": _recognition, "orientation": _orientation, "ocr": _ocr}[task]
-    output.result({"task": task, **measure(output, resolved, pages, text_policy)})
+    output.result({"task": task, **measure(output, resolved, pages, runs_on, text_policy)})
     published = resolved.manifest.provenance.get("name") == bundle
     output.next(f"ocrtune adapt {data} --task {task}" if published else f"ocrtune predict {bundle} IMAGES")
 
 
-def _detection(output: Output, bundle: Bundle, pages: list[Page], policy: str) -> dict[str, object]:
+def _detection(output: Output, bundle: Bundle, pages: list[Page], engine: EngineName, policy: str) -> dict[str, object]:
     from ocrtune.detection.evaluate import evaluate_detector
     from ocrtune.report.detection import SCORE_COLUMNS, score_row
     from ocrtune.runtime.load import load_detector
 
-    detector = load_detector(bundle)
+    detector = load_detector(bundle, engine=engine)
     with output.bar("pages", len(pages)) as each:
         score = evaluate_detector(detector, pages, each).score
     output.table(f"{bundle.path.name} on {score.pages} pages", SCORE_COLUMNS[1:], [score_row("", score)[1:]])
@@ -77,25 +80,29 @@ def _detection(output: Output, bundle: Bundle, pages: list[Page], policy: str) -
     return {**score.as_dict(), "thresholds": settings}
 
 
-def _recognition(output: Output, bundle: Bundle, pages: list[Page], policy: str) -> dict[str, object]:
+def _recognition(
+    output: Output, bundle: Bundle, pages: list[Page], engine: EngineName, policy: str
+) -> dict[str, object]:
     from ocrtune.recognition.evaluate import evaluate_recognizer
     from ocrtune.recognition.metric import score_lines
     from ocrtune.report.lines import SCORE_COLUMNS, score_row
     from ocrtune.runtime.load import load_recognizer
 
     with output.bar("pages", len(pages)) as each:
-        lines = evaluate_recognizer(load_recognizer(bundle), pages, each)
+        lines = evaluate_recognizer(load_recognizer(bundle, engine=engine), pages, each)
     score = score_lines(lines, chosen_policy(output, policy, lines))
     output.table(f"{bundle.path.name} on {score.lines} lines", SCORE_COLUMNS[1:], [score_row("", score)[1:]])
     return score.as_dict()
 
 
-def _orientation(output: Output, bundle: Bundle, pages: list[Page], policy: str) -> dict[str, object]:
+def _orientation(
+    output: Output, bundle: Bundle, pages: list[Page], engine: EngineName, policy: str
+) -> dict[str, object]:
     from ocrtune.orientation.evaluate import evaluate_orientation
     from ocrtune.runtime.load import load_orientation
 
     with output.bar("pages", len(pages)) as each:
-        result = evaluate_orientation(load_orientation(bundle), pages, each)
+        result = evaluate_orientation(load_orientation(bundle, engine=engine), pages, each)
     (a, b), (c, d) = result.confusion
     columns = ("accuracy", "upright right", "upright wrong", "turned wrong", "turned right")
     output.table(
@@ -108,13 +115,13 @@ def _orientation(output: Output, bundle: Bundle, pages: list[Page], policy: str)
     return result.as_dict()
 
 
-def _ocr(output: Output, bundle: Bundle, pages: list[Page], policy: str) -> dict[str, object]:
+def _ocr(output: Output, bundle: Bundle, pages: list[Page], engine: EngineName, policy: str) -> dict[str, object]:
     from ocrtune.ocr.evaluate import paired_lines, read_all, score_readings
     from ocrtune.report.ocr import SCORE_COLUMNS, score_row
     from ocrtune.runtime.load import load_pipeline
 
     with output.bar("pages", len(pages)) as each:
-        predictions, matches = read_all(load_pipeline(bundle), pages, each)
+        predictions, matches = read_all(load_pipeline(bundle, engine=engine), pages, each)
     lines = paired_lines(pages, predictions, matches)
     result = score_readings(pages, predictions, matches, chosen_policy(output, policy, lines))
     output.table(f"{bundle.path.name} end to end", SCORE_COLUMNS[1:], [score_row("", result)[1:]])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocrtune.data.formats import DatasetPath, Written
+    from ocrtune.runtime.engines import EngineName
 
 FORMATS = (
     "alto, coco-text, csv, ctw1500, cvat, funsd, icdar, json, label-studio, labelme, lmdb, paddle, page-xml, td500, "
@@ -23,6 +24,14 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON ob
 Data: TypeAlias = Annotated[str, typer.Argument(metavar="DATA", help=f"PATH or FORMAT:PATH ({FORMATS}).")]
 BundleArg: TypeAlias = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Bundle folder, run folder, or a name from 'ocrtune weights list'.")
+]
+EngineArg: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="onnxruntime, openvino, or openvino-bf16: faster where the processor has bfloat16, and less exact. "
+        "OpenVINO is the extra [openvino].",
+    ),
 ]
 
 Config: TypeAlias = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration file.")]
@@ -53,6 +62,21 @@ def parsed_sizes(text: str) -> tuple[int, ...]:
     if min(wanted) < 32:
         raise UsageError(f"a longer side of {min(wanted)} pixels is too small", where="--sizes", expected="32 or more")
     return wanted
+
+
+def chosen_engine(name: str) -> EngineName:
+    """The engine that a user named.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    from ocrtune.errors import UsageError
+    from ocrtune.runtime.engines import ENGINES
+
+    for engine in ENGINES:
+        if name == engine:
+            return engine
+    raise UsageError(f"'{name}' is no engine", where="--engine", expected=", ".join(ENGINES))
 
 
 def train_command(config: Path, overrides: Sequence[str] | None, settings: Sequence[str]) -> str:

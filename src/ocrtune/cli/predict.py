@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ocrtune.cli.console import Output
-from ocrtune.cli.options import BundleArg
+from ocrtune.cli.options import BundleArg, EngineArg, chosen_engine
 
 NAME = "predict"
 EXAMPLES = """Examples:
@@ -31,6 +31,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl, text.")
     ] = None,
+    engine: EngineArg = "onnxruntime",
 ) -> None:
     """Find the texts on images, and read them where the bundle can; boxes are in pixels after EXIF rotation.
 
@@ -59,13 +60,14 @@ def command(
     chosen = preset_by_name(preset) if preset else None
     if out is None and format not in ("json", "jsonl", "text"):
         raise UsageError(f"the format {format} writes files", hint="name them with --out")
+    runs_on = chosen_engine(engine)
     output = Output(as_json=True)  # stdout is for the predictions
     images, unopened = find_images(sources)
     if format in ("icdar", "paddle") and any(not isinstance(page.image, Path) for page in images):
         raise UsageError(f"label files of {format} cannot name a PDF's pages", hint="use --format json, jsonl or text")
     if format == "icdar" and out is not None:
         _check_free(out)
-    model = page_model(resolve_bundle(bundle), preset=preset)
+    model = page_model(resolve_bundle(bundle), preset or "", runs_on)
     if chosen is not None:
         output.say(f"preset {chosen.name}: {chosen.told()}")
     with output.bar("images", len(images)) as each:

@@ -9,7 +9,7 @@ import typer
 
 from ocrtune.cli.console import Output
 from ocrtune.cli.extras import need_serving
-from ocrtune.cli.options import BundleArg
+from ocrtune.cli.options import BundleArg, EngineArg, chosen_engine
 
 if TYPE_CHECKING:
     from ocrtune.serving.server import Address
@@ -37,6 +37,7 @@ def command(
     token: Annotated[
         str | None, typer.Option(envvar="OCRTUNE_TOKEN", help="Bearer token that clients have to send.")
     ] = None,
+    engine: EngineArg = "onnxruntime",
 ) -> None:
     """Serve a bundle over HTTP and gRPC; SIGTERM and Ctrl-C finish what was accepted.
 
@@ -59,7 +60,7 @@ def command(
         pixels=int(max_megapixels * 1e6),
         seconds=timeout,
     )
-    by_preset, models = pages_models(found), [described(found)]
+    by_preset, models = pages_models(found, chosen_engine(engine)), [described(found)]
     token = token or None  # an empty variable asks for nothing
     if token is None and host not in ("127.0.0.1", "::1", "localhost"):
         output.warn(f"everybody who reaches {host} can use this server: set OCRTUNE_TOKEN to ask for a token")

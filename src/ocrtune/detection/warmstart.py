@@ -65,7 +65,7 @@ def fit_base(model: DBDetector, views: Sequence[View], preprocess: DetectionPrep
 def _logits(model: DBDetector, image: Image, preprocess: DetectionPreprocess) -> ProbMap:
     training = model.training
     model.eval()
-    x = torch.from_numpy(np.ascontiguousarray(preprocess.normalise(image).transpose(2, 0, 1)[None]))
+    x = torch.from_numpy(preprocess.normalise(image)[None])
     features, _ = model.neck(model.backbone(x))
     # a sigmoid that rounds to 0 or 1 has lost how sure it was: the logits have not
     maps = model.head.training_maps(features)

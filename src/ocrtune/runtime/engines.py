@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from queue import SimpleQueue
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ocrtune.errors import BundleError, raise_missing_extra
+from ocrtune.runtime.graph import Model, give_best_class, keep_means_exact, named, read_model, simplify
 from ocrtune.runtime.preprocess import Batch
+
+EngineName: TypeAlias = Literal["onnxruntime", "openvino", "openvino-bf16"]
+"""What runs a bundle's ONNX file; in float32, or in bfloat16 where the processor has it: faster, and less exact."""
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
 class Engine(Protocol):
@@ -41,26 +48,27 @@ class _Session:
         BundleError: the file is missing or ONNX Runtime cannot load it.
     """
 
-    LEVEL = "ORT_ENABLE_EXTENDED"
-    """Graph optimisation. The next level's blocked layout sums global averages less exactly (1e-3 on large white pages)."""
-
     def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
         import onnxruntime as ort  # here, because it takes 0.1 s to import and training does not need it
 
-        if isinstance(model, Path) and not model.is_file():
-            raise BundleError("the ONNX file does not exist", where=model)
+        loaded = read_model(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
+        # threads that wait in a loop would take their core from other pages and lines
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_mem_pattern = False  # a pattern is kept for each shape that was ever seen, and saves no time
         options.log_severity_level = 3
-        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, self.LEVEL)
         try:
+            self._prepare(loaded)
             self._session = ort.InferenceSession(
-                str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
+                loaded.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime raises a dozen types of its own
-            name = model if isinstance(model, Path) else "ONNX bytes"
-            raise BundleError(f"ONNX Runtime cannot load the model: {str(error)[:300]}", where=name) from error
+            raise BundleError(f"ONNX Runtime cannot load the model: {str(error)[:300]}", where=named(model)) from error
         self._input = self._session.get_inputs()[0].name
+
+    def _prepare(self, model: Model) -> None:
+        """Change the graph before it is optimised."""
 
     def outputs(self, batch: Batch) -> list[npt.NDArray[Any]]:
         return list(self._session.run(None, {self._input: batch}))
@@ -69,21 +77,20 @@ class _Session:
 class OnnxEngine(_Session):
     """Gives the network's first output."""
 
+    def _prepare(self, model: Model) -> None:
+        simplify(model)
+        keep_means_exact(model)
+
     def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
         return np.asarray(self.outputs(batch)[0], np.float32)
 
 
 class OnnxTextEngine(_Session):
-    """Gives each column's best class; the search for it is added to the graph, so that only it leaves the engine.
+    """Gives each column's best class; the search for it is added to the graph, so that only it leaves the engine."""
 
-    With 18,710 classes the probabilities of one line are 3 MB: copying and searching them in Python takes longer than
-    the network does.
-    """
-
-    LEVEL = "ORT_ENABLE_ALL"  # lines have no large averages, and gain a fifth
-
-    def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
-        super().__init__(with_best_class(model), threads)
+    def _prepare(self, model: Model) -> None:
+        simplify(model)
+        give_best_class(model)
 
     def __call__(self, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         classes, probabilities = self.outputs(batch)
@@ -92,8 +99,6 @@ class OnnxTextEngine(_Session):
 
 class OnnxBoxEngine(_Session):
     """Gives what an ``onnx-boxes`` file finds on an image."""
-
-    LEVEL = "ORT_ENABLE_ALL"  # of every session that does not choose: what users run
 
     @property
     def size(self) -> tuple[int, int]:
@@ -107,32 +112,94 @@ class OnnxBoxEngine(_Session):
         return boxes, scores
 
 
-class OpenVinoEngine:
-    """Gives the network's first output, from OpenVINO on the CPU; it computes in float32 however weights are stored.
+class _OpenVino:
+    """OpenVINO on the CPU.
 
     Args:
         model: path of an ``.xml`` file with its ``.bin`` beside it, or of an ``.onnx`` file.
         threads: None takes every core that this process may use.
+        together: batches that may be worked on at the same time; they share the threads.
+        bf16: compute in bfloat16 on processors that have it; else in float32, however weights are stored.
 
     Raises:
         BundleError: the file is missing or OpenVINO cannot load it.
         MissingExtraError: OpenVINO is not installed.
     """
 
-    def __init__(self, model: Path, threads: int | None = None) -> None:
+    def __init__(self, model: Path, threads: int | None = None, together: int = 1, bf16: bool = False) -> None:
         openvino = import_openvino()
         if not model.is_file():
             raise BundleError("the file does not exist", where=model)
-        # without the hint, OpenVINO computes in bfloat16 on processors that are faster at it
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads or available_cores()}
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",  # without it, OpenVINO takes bfloat16 by itself
+            "INFERENCE_NUM_THREADS": threads or available_cores(),
+            "NUM_STREAMS": together,
+        }
+        core = openvino.Core()
         try:
-            self._model = openvino.Core().compile_model(model, "CPU", settings)
+            self._model = core.compile_model(core.read_model(self._prepared(model)), "CPU", settings)
         except RuntimeError as error:
             raise BundleError(f"OpenVINO cannot load the model: {str(error)[:300]}", where=model) from error
+        self._free: SimpleQueue[Any] = SimpleQueue()  # requests: each serves one thread at a time
+        for _ in range(together):
+            self._free.put(self._model.create_infer_request())
+
+    def _prepared(self, model: Path) -> Path | io.BytesIO:
+        """The file that is loaded."""
+        return model
+
+    def outputs(self, batch: Batch) -> list[npt.NDArray[Any]]:
+        request = self._free.get()
+        try:
+            request.infer([batch], share_inputs=True)
+            return [np.array(tensor.data) for tensor in request.output_tensors]
+        finally:
+            self._free.put(request)
+
+
+class OpenVinoEngine(_OpenVino):
+    """Gives the network's first output."""
 
     def __call__(self, batch: Batch) -> npt.NDArray[np.float32]:
-        request = self._model.create_infer_request()  # one a call: a request serves one thread at a time
-        return np.asarray(request.infer([batch])[0], np.float32)
+        return np.asarray(self.outputs(batch)[0], np.float32)
+
+
+class OpenVinoTextEngine(_OpenVino):
+    """Gives each column's best class, as `OnnxTextEngine` does, from an ``.onnx`` file."""
+
+    def _prepared(self, model: Path) -> Path | io.BytesIO:
+        loaded = read_model(model)
+        give_best_class(loaded)
+        return io.BytesIO(loaded.SerializeToString())
+
+    def __call__(self, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        classes, probabilities = self.outputs(batch)
+        return classes, probabilities
+
+
+def load_engine(model: Path, name: EngineName, threads: int, together: int = 1) -> Engine:
+    """The first output of an ONNX file on an engine.
+
+    Args:
+        model: path of the file.
+        name: of the engine.
+        threads: of all batches together.
+        together: batches that will be worked on at the same time.
+
+    Raises:
+        BundleError: the file is missing or the engine cannot load it.
+        MissingExtraError: the engine is not installed.
+    """
+    if name == "onnxruntime":
+        return OnnxEngine(model, max(1, threads // together))
+    return OpenVinoEngine(model, threads, together, name == "openvino-bf16")
+
+
+def load_text_engine(model: Path, name: EngineName, threads: int, together: int = 1) -> TextEngine:
+    """The same for a recogniser's best classes."""
+    if name == "onnxruntime":
+        return OnnxTextEngine(model, max(1, threads // together))
+    return OpenVinoTextEngine(model, threads, together, name == "openvino-bf16")
 
 
 def import_openvino() -> Any:
@@ -147,39 +214,6 @@ def import_openvino() -> Any:
     except ImportError as error:
         raise_missing_extra("openvino", "openvino", error)
     return openvino
-
-
-def with_best_class(model: Path | bytes) -> bytes:
-    """A recogniser's ONNX file whose outputs are each column's best class and its probability instead of all of them.
-
-    Raises:
-        BundleError: the file is missing or no ONNX model.
-    """
-    import onnx
-
-    name = model if isinstance(model, Path) else "ONNX bytes"
-    try:
-        loaded = onnx.load_from_string(model.read_bytes() if isinstance(model, Path) else model)
-    except FileNotFoundError as error:
-        raise BundleError("the ONNX file does not exist", where=name) from error
-    except Exception as error:  # protobuf raises its own types
-        raise BundleError(f"the file is no ONNX model: {error}", where=name) from error
-    graph = loaded.graph
-    probabilities = graph.output[0].name
-    graph.node.extend(
-        [
-            onnx.helper.make_node("ArgMax", [probabilities], ["best_class"], axis=2, keepdims=0),
-            onnx.helper.make_node("ReduceMax", [probabilities], ["best_probability"], axes=[2], keepdims=0),
-        ]
-    )
-    del graph.output[:]
-    graph.output.extend(
-        [
-            onnx.helper.make_tensor_value_info("best_class", onnx.TensorProto.INT64, None),
-            onnx.helper.make_tensor_value_info("best_probability", onnx.TensorProto.FLOAT, None),
-        ]
-    )
-    return bytes(loaded.SerializeToString())
 
 
 def available_cores() -> int:

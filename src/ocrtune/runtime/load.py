@@ -11,7 +11,7 @@ from ocrtune.charset import Charset
 from ocrtune.errors import BundleError
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.runtime.detector import TextDetector
-from ocrtune.runtime.engines import OnnxEngine, OnnxTextEngine
+from ocrtune.runtime.engines import EngineName, available_cores, load_engine, load_text_engine
 from ocrtune.runtime.orientation import LineOrientation, OrientationThresholds
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
@@ -21,48 +21,63 @@ _P = TypeVar("_P", bound=BaseModel)
 _S = TypeVar("_S", bound=BaseModel)
 
 
-def load_detector(bundle: Bundle, threads: int | None = None) -> TextDetector:
-    """The bundle's detector on ONNX Runtime, with its own pre-processing and thresholds.
+def load_detector(bundle: Bundle, threads: int | None = None, engine: EngineName = "onnxruntime") -> TextDetector:
+    """The bundle's detector with its own pre-processing and thresholds.
 
     Args:
         bundle: a bundle whose task is detection, or a pipeline that holds one.
-        threads: of ONNX Runtime; None takes every core.
+        threads: that work on a page; None takes every core.
+        engine: runs the bundle's ONNX file.
 
     Raises:
         BundleError: the bundle has no detector or no ONNX file, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     bundle = part_for(bundle, "detection")
     preprocess, thresholds = detection_settings(bundle)
-    return TextDetector(OnnxEngine(bundle.onnx, threads), preprocess, thresholds)
+    network = load_engine(bundle.onnx, engine, threads or available_cores())
+    return TextDetector(network, preprocess, thresholds)
 
 
-def load_recognizer(bundle: Bundle, threads: int | None = None) -> TextRecognizer:
-    """The bundle's recogniser on ONNX Runtime, with its own characters, pre-processing and confidence.
+def load_recognizer(bundle: Bundle, threads: int | None = None, engine: EngineName = "onnxruntime") -> TextRecognizer:
+    """The bundle's recogniser with its own characters, pre-processing and confidence.
+
+    Args:
+        bundle: a bundle whose task is recognition, or a pipeline that holds one.
+        threads: that work at the same time, each on lines of its own; None takes every core.
+        engine: runs the bundle's ONNX file.
 
     Raises:
         BundleError: the bundle has no recogniser, ONNX file or charset, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     bundle = part_for(bundle, "recognition")
     preprocess, thresholds = recognition_settings(bundle)
-    return TextRecognizer(OnnxTextEngine(bundle.onnx, threads), preprocess, Charset.read(bundle.charset), thresholds)
+    threads = threads or available_cores()
+    network = load_text_engine(bundle.onnx, engine, threads, together=threads)
+    return TextRecognizer(network, preprocess, Charset.read(bundle.charset), thresholds, threads)
 
 
-def load_orientation(bundle: Bundle, threads: int | None = None) -> LineOrientation:
-    """The bundle's direction classifier on ONNX Runtime.
+def load_orientation(bundle: Bundle, threads: int | None = None, engine: EngineName = "onnxruntime") -> LineOrientation:
+    """The bundle's direction classifier; see `load_recognizer` for the arguments.
 
     Raises:
         BundleError: the bundle has none, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     bundle = part_for(bundle, "orientation")
     preprocess, thresholds = orientation_settings(bundle)
-    return LineOrientation(OnnxEngine(bundle.onnx, threads), preprocess, thresholds)
+    threads = threads or available_cores()
+    network = load_engine(bundle.onnx, engine, threads, together=threads)
+    return LineOrientation(network, preprocess, thresholds, threads)
 
 
-def load_pipeline(bundle: Bundle, threads: int | None = None) -> OcrPipeline:
+def load_pipeline(bundle: Bundle, threads: int | None = None, engine: EngineName = "onnxruntime") -> OcrPipeline:
     """A pipeline bundle, ready to run.
 
     Raises:
         BundleError: the bundle is no pipeline or lacks a part, or a part's settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     if bundle.manifest.task != "ocr":
         raise BundleError(
@@ -70,8 +85,13 @@ def load_pipeline(bundle: Bundle, threads: int | None = None) -> OcrPipeline:
             where=bundle.path,
             expected="a pipeline bundle (task ocr)",
         )
-    orientation = load_orientation(bundle, threads) if bundle.part("orientation") else None
-    return OcrPipeline(load_detector(bundle, threads), load_recognizer(bundle, threads), orientation)
+    threads = threads or available_cores()
+    return OcrPipeline(
+        load_detector(bundle, threads, engine),
+        load_recognizer(bundle, threads, engine),
+        load_orientation(bundle, threads, engine) if bundle.part("orientation") else None,
+        threads,
+    )
 
 
 def part_for(bundle: Bundle, task: TaskName) -> Bundle:

@@ -9,6 +9,7 @@ from ocrtune.bundle import Bundle
 from ocrtune.errors import UsageError
 from ocrtune.page import Image, Page, Polygon, TextRegion, whole_image
 from ocrtune.runtime.detector import TextDetector
+from ocrtune.runtime.engines import EngineName
 from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.presets import PRESETS, with_preset
@@ -23,29 +24,30 @@ class PageModel(Protocol):
     def __call__(self, image: Image) -> list[TextRegion]: ...
 
 
-def pages_models(bundle: Bundle) -> Mapping[str, PagesModel]:
+def pages_models(bundle: Bundle, engine: EngineName = "onnxruntime") -> Mapping[str, PagesModel]:
     """A bundle of any task as something that looks at whole images: as it is, under "", and through each preset.
 
     All share their engines. A recogniser or direction classifier takes an image as one line, and has no presets.
 
     Raises:
         BundleError: the bundle has no ONNX file, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
     """
     task = bundle.manifest.task
     if task not in ("ocr", "detection"):
-        return {"": _line_model(bundle)}
-    model = load_pipeline(bundle) if task == "ocr" else load_detector(bundle)
+        return {"": _line_model(bundle, engine)}
+    model = load_pipeline(bundle, engine=engine) if task == "ocr" else load_detector(bundle, engine=engine)
     views = {"": model, **{name: with_preset(model, preset) for name, preset in PRESETS.items()}}
     return {name: _page_reader(view) for name, view in views.items()}
 
 
-def pages_model(bundle: Bundle, preset: str = "") -> PagesModel:
+def pages_model(bundle: Bundle, preset: str = "", engine: EngineName = "onnxruntime") -> PagesModel:
     """The one of them for a preset, which exists; "" is the bundle as it is.
 
     Raises:
         UsageError: the bundle has no presets.
     """
-    models = pages_models(bundle)
+    models = pages_models(bundle, engine)
     if preset not in models:
         raise UsageError(
             f"presets are for bundles that find texts, and this one is for {bundle.manifest.task}", where="--preset"
@@ -59,9 +61,9 @@ def _page_reader(model: OcrPipeline | TextDetector) -> PagesModel:
     return lambda images: [model.detect(image) for image in images]
 
 
-def _line_model(bundle: Bundle) -> PagesModel:
+def _line_model(bundle: Bundle, engine: EngineName) -> PagesModel:
     if bundle.manifest.task == "recognition":
-        recognizer = load_recognizer(bundle)
+        recognizer = load_recognizer(bundle, engine=engine)
 
         def read(images: Sequence[Image]) -> list[list[TextRegion]]:
             return [
@@ -70,7 +72,7 @@ def _line_model(bundle: Bundle) -> PagesModel:
             ]
 
         return read
-    orientation = load_orientation(bundle)
+    orientation = load_orientation(bundle, engine=engine)
 
     def turned(images: Sequence[Image]) -> list[list[TextRegion]]:
         found = []
@@ -83,9 +85,9 @@ def _line_model(bundle: Bundle) -> PagesModel:
     return turned
 
 
-def page_model(bundle: Bundle, preset: str = "") -> PageModel:
+def page_model(bundle: Bundle, preset: str = "", engine: EngineName = "onnxruntime") -> PageModel:
     """The same for one image after the other."""
-    model = pages_model(bundle, preset=preset)
+    model = pages_model(bundle, preset, engine)
     return lambda image: model([image])[0]
 
 

@@ -9,6 +9,7 @@ from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.crop import crop_region, turned_over
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.orientation import LineOrientation
+from ocrtune.runtime.parallel import each
 from ocrtune.runtime.recognizer import Reading, TextRecognizer
 
 
@@ -21,29 +22,28 @@ class OcrPipeline:
         recognizer: reads them.
         orientation: finds lines that are upside down; None trusts that none is.
         min_text_score: lines that are read with less confidence are left out.
+        threads: that work at the same time, each on a page of its own, where there are several.
     """
 
     detector: TextDetector
     recognizer: TextRecognizer
     orientation: LineOrientation | None = None
     min_text_score: float = 0.0
+    threads: int = 1
 
     def read(self, image: Image) -> list[TextRegion]:
         """Texts of one image, uint8 [H, W, 3] BGR, in reading order, in its pixels."""
         return self.read_pages([image])[0]
 
     def read_pages(self, images: Sequence[Image]) -> list[list[TextRegion]]:
-        """Texts of several images; the lines of all are read together, which fills the recogniser's batches.
+        """Texts of several images; ``angle`` is 180 where a line is upside down.
 
-        ``angle`` is 180 where a line is upside down.
+        The pages are searched side by side, then the lines of all are read side by side: every thread has work whether
+        there is one page with many lines or many pages with few.
         """
-        pages = [self.detector.detect(image) for image in images]
-        margin = self.recognizer.preprocess.margin
-        crops = [
-            crop_region(image, region.polygon, margin)
-            for image, regions in zip(images, pages, strict=True)
-            for region in regions
-        ]
+        found = each(self._found, images, self.threads)
+        pages = [regions for regions, _ in found]
+        crops = [crop for _, crops in found for crop in crops]
         angles = [0.0] * len(crops)
         if self.orientation is not None:
             for index, turned in enumerate(self.orientation.turned(crops)):
@@ -52,6 +52,12 @@ class OcrPipeline:
         lines = zip(self.recognizer.read(crops), angles, strict=True)
         read = [[_said(region, *next(lines)) for region in regions] for regions in pages]
         return [[region for region in regions if (region.text_score or 0.0) >= self.min_text_score] for regions in read]
+
+    def _found(self, image: Image) -> tuple[list[TextRegion], list[Image]]:
+        """Lines of one image, and what is cut out for each."""
+        regions = self.detector.detect(image)
+        margin = self.recognizer.preprocess.margin
+        return regions, [crop_region(image, region.polygon, margin) for region in regions]
 
     def predict(self, page: Page) -> Page:
         """The same page with the texts that were found.

@@ -15,9 +15,10 @@ from ocrtune.charset import BLANK, Charset
 from ocrtune.page import Image
 from ocrtune.runtime.crop import is_tall, turned_left, turned_over
 from ocrtune.runtime.engines import TextEngine
+from ocrtune.runtime.parallel import each
 from ocrtune.runtime.preprocess import LinePreprocess
 
-_BATCH_COLUMNS = 4096  # pixels of width in one batch: bounds memory, whatever the lines are
+_BATCH_COLUMNS = 768  # pixels of width in one batch: what fits into a core's cache; more is slower
 
 
 class RecognitionThresholds(BaseModel):
@@ -61,12 +62,14 @@ class TextRecognizer:
         preprocess: how a crop becomes its input.
         charset: what its classes mean.
         thresholds: how its output becomes texts.
+        threads: that work at the same time, each on a batch of its own.
     """
 
     engine: TextEngine
     preprocess: LinePreprocess
     charset: Charset
     thresholds: RecognitionThresholds
+    threads: int = 1
 
     def read(self, crops: Sequence[Image]) -> list[Reading]:
         """Read crops, uint8 [h, w, 3] BGR each; a result depends on nothing but its own crop.
@@ -87,14 +90,21 @@ class TextRecognizer:
         by_width: dict[int, list[int]] = defaultdict(list)
         for index, crop in enumerate(crops):
             by_width[self.preprocess.input_width(crop.shape[1], crop.shape[0])].append(index)
-        readings = [Reading("", 0.0)] * len(crops)
+        batches = []
         for width, indices in sorted(by_width.items()):
             size = max(1, _BATCH_COLUMNS // width)
-            for start in range(0, len(indices), size):
-                batch = indices[start : start + size]
-                classes, probabilities = self.engine(self.preprocess([crops[i] for i in batch], width))
-                for index, line, line_probabilities in zip(batch, classes, probabilities, strict=True):
-                    readings[index] = Reading(*decode_ctc(line, line_probabilities, self.charset))
+            batches += [(width, indices[start : start + size]) for start in range(0, len(indices), size)]
+
+        def read(batch: tuple[int, list[int]]) -> list[Reading]:
+            width, indices = batch
+            classes, probabilities = self.engine(self.preprocess([crops[index] for index in indices], width))
+            lines = zip(classes, probabilities, strict=True)
+            return [Reading(*decode_ctc(line, line_probabilities, self.charset)) for line, line_probabilities in lines]
+
+        readings = [Reading("", 0.0)] * len(crops)
+        for (_, indices), found in zip(batches, each(read, batches, self.threads), strict=True):
+            for index, reading in zip(indices, found, strict=True):
+                readings[index] = reading
         return readings
 
     def _calibrated(self, reading: Reading) -> Reading:

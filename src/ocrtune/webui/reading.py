@@ -63,7 +63,7 @@ class _KnownMap(TextDetector):
 class _Remembering(TextRecognizer):
     """A recogniser that reads no line twice: what it says depends on the line alone."""
 
-    memory: dict[bytes, Reading]
+    memory: dict[bytes, Reading] = field(default_factory=dict)
 
     def read(self, crops: Sequence[Image]) -> list[Reading]:
         keys = [hashlib.sha256(str(crop.shape).encode() + crop.tobytes()).digest() for crop in crops]
@@ -119,7 +119,9 @@ class Look:
         if isinstance(self.model, TextDetector):
             return known.detect(self.image)
         reader = self.model.recognizer
-        remembering = _Remembering(reader.engine, reader.preprocess, reader.charset, reader.thresholds, self._lines)
+        remembering = _Remembering(
+            reader.engine, reader.preprocess, reader.charset, reader.thresholds, reader.threads, self._lines
+        )
         seen = replace(self.model, detector=known, recognizer=remembering, min_text_score=tuning.min_text_score)
         return seen.read(self.image)
 

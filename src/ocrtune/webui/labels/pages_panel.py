@@ -164,7 +164,8 @@ def pages_panel(workspace: Workspace, say: Language, name: gr.BrowserState) -> P
     @told
     def click(desk_name: str, what: str, event: gr.SelectData) -> list[Any]:
         desk = on_desk(desk_name)
-        if not desk.click(*event.index, what):
+        x, y = event.index
+        if not desk.click(x, y, what):
             if what == "corner" and desk.chosen is None:
                 gr.Warning(say("Choose a region first.", "请先选择一个区域。"))
             else:
