@@ -46,7 +46,7 @@ def reference(bundle: Bundle, threads: int, engine_name: EngineName) -> Reader:
     from rapidocr import EngineType, RapidOCR
     from rapidocr.inference_engine.openvino import main as theirs
 
-    class Core(openvino.Core):  # type: ignore[misc, name-defined]
+    class Core(openvino.Core):  # type: ignore[misc]
         """Computes as precisely as our side; left alone, OpenVINO takes bfloat16 where the processor has it."""
 
         def compile_model(self, model: Any, device_name: str) -> Any:
