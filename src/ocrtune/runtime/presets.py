@@ -20,8 +20,8 @@ from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.preprocess import DetectionPreprocess, LinePreprocess
 
-# grey levels: above all clean scans and photos that were looked at, and below all that noise was added to
-_NOISY_PAGE = 1.0
+# grey levels: above clean scans and photos that were looked at, and above slight noise on blur, where smoothing only harms
+_NOISY_PAGE = 2.2
 _NOISY_LINE = 4.0
 _NOISE_MASK = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
