@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
-from _common import pages, show
+from _common import DATA, pages, show
 
 from ocrtune.augment.photometric import add_noise, motion_blur
+from ocrtune.data.formats import read_dataset
 from ocrtune.detection.metric import PageMatch, match_page
 from ocrtune.ocr.evaluate import count_page
 from ocrtune.page import Image, Page
@@ -34,7 +35,7 @@ SMALL = 12.0
 """Pixels of the detector's input below which a page's median text is small print."""
 SHRUNK = 9.0
 """Pixels that the median text of a shrunk page is high."""
-BLURRED = 110.0
+BLURRED = 100.0
 """Variance of the Laplacian of the detector's view, in grey levels squared, below which a photo is blurred."""
 ROUNDS = 2000
 
@@ -57,21 +58,24 @@ class Set:
 
 
 def sets(count: int) -> list[Set]:
-    """Pages by preset, at most so many of each; the other halves of receipts/train and scene_text chose the presets."""
-    receipts, dense = pages("receipts/val")[1], pages("receipts/train")[1]
-    scenes, signs = pages("scene_text")[1], pages("scene_text/test_list.txt")[1]
-    small = [page for page in dense if median_height(page) < SMALL][1::2]
-    blurred = [page for page in scenes if sharpness(page) < BLURRED][1::2]
+    """Pages by preset, at most so many of each; the presets were chosen on others of the two train parts."""
+    receipts, (dense, printed) = pages("receipts/train"), pages("receipts/val")
+    small = [page for page in receipts[1] if median_height(page) < SMALL][1::2]
+    street, signs = pages("scene_text/test_list.txt")
+    labels = DATA / "cable_labels" / "val_label.txt"
+    photos = signs + (read_dataset(f"paddle:{labels}") if labels.exists() else [])
+    blurred = [page for page in photos if sharpness(page) < BLURRED]
     damages = {"noise": noisy, "out of focus and noise": defocused, "moved and noise": moved, "dark and noise": dark}
+    made = [
+        Set("photo", f"{dense}, made: {name}", [damaged(page, damage, i) for i, page in enumerate(printed[:count])])
+        for name, damage in damages.items()
+    ]
     return [
-        *(
-            Set("photo", f"receipts, made: {name}", [damaged(p, damage, i) for i, p in enumerate(receipts[:count])])
-            for name, damage in damages.items()
-        ),
-        Set("photo", "scene_text, blurred as taken", blurred[:count]),
-        Set("small-text", "receipts with small print", small[:count]),
-        Set("small-text", "receipts, made: small", [shrunk(page) for page in receipts[:count]]),
-        Set("complex", "scene_text", signs[:count]),
+        *made,
+        Set("photo", "street and cables, blurred as taken", blurred[:count]),
+        Set("small-text", f"{receipts[0]}, small print", small[:count]),
+        Set("small-text", f"{dense}, made: small", [shrunk(page) for page in printed[:count]]),
+        Set("complex", street, signs[:count]),
     ]
 
 
