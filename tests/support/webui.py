@@ -85,6 +85,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: s
 
 def to_tab(page: Page, name: str) -> None:
     """Open a tab of the page; on a narrow one it may be in the menu behind the others."""
+    page.get_by_role("tab").first.wait_for()
     buttons = page.locator(".tab-container button[role=tab]:visible", has_text=re.compile(f"^\\s*{name}\\s*$"))
     if not buttons.count():
         page.locator(".overflow-menu > button").first.click()

@@ -70,6 +70,7 @@ def choose(page: Page, label: str, name: str) -> None:
     field = page.get_by_label(label, exact=True).locator("visible=true").first
     field.click()
     page.get_by_role("option", name=name, exact=True).locator("visible=true").first.click()
+    expect(field).to_have_value(name)
 
 
 def set_number(page: Page, label: str, value: float) -> None:
@@ -88,8 +89,18 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def test_what_is_no_image_is_said(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = site.page
+    page.locator("#image-upload input[type=file]").first.set_input_files(str(tmp_path / "broken.png"))
+    expect(page.get_by_text("broken.png: the image is damaged")).to_be_visible()
+    page.locator("#image-upload").get_by_role("button", name=re.compile("Clear|Remove")).click()
+    expect(page.locator("#image-upload input[type=file]").first).to_be_attached()
+
+
 def test_an_image_is_read_and_its_thresholds_move(site: Site, tmp_path: Path) -> None:
     page, image = site.page, site.folder / "scans" / "1.png"
+    expect(page.get_by_label("Model", exact=True).first).to_have_value("mine")  # one's own comes first
     choose(page, "Model", "ppocrv4-mobile")
     page.locator("#image-upload input[type=file]").first.set_input_files(str(image))
     summary = page.locator("#image-summary")
@@ -111,15 +122,6 @@ def test_an_image_is_read_and_its_thresholds_move(site: Site, tmp_path: Path) ->
     expect(page.locator("#image-plain textarea")).to_have_value("")
     page.get_by_text("Back to the model's own").click()
     expect(page.locator("#image-plain textarea")).to_have_value("\n".join(map(str, texts)))
-
-
-def test_what_is_no_image_is_said(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    page = site.page
-    page.locator("#image-upload").get_by_label("Clear").click()
-    page.get_by_text("Boxes and texts appear here").wait_for()
-    page.locator("#image-upload input[type=file]").first.set_input_files(str(tmp_path / "broken.png"))
-    expect(page.get_by_text("broken.png: the image is damaged")).to_be_visible()
 
 
 def test_a_zip_is_read_and_its_results_are_taken_along(site: Site, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from ocrtune.bundle import Bundle
 from ocrtune.errors import ImageError
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.pipeline import OcrPipeline
-from ocrtune.runtime.preprocess import Batch
 from ocrtune.webui.models import Models
 from ocrtune.webui.reading import Looks, pdf_page_count, scaled, write_pdf_page
 from ocrtune.weights.registry import published_bundle
@@ -43,7 +42,7 @@ class Counted:
     def __init__(self, engine: Any) -> None:
         self.engine, self.calls = engine, 0
 
-    def __call__(self, batch: Batch) -> Any:
+    def __call__(self, batch: Any) -> Any:
         self.calls += 1
         return self.engine(batch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,11 +87,9 @@ def deploy_tab(workspace: Workspace, say: Language) -> None:
             how, numbers = server.look(given)
             running = how in ("starting", "ready", "stopping")
             where = f"http://{_reached_at(server, request)}:{server.port}"
-            bearer = (
-                f"-H 'Authorization: Bearer {given.strip() or 'TOKEN'}' "
-                if given.strip() or _locked(how, numbers)
-                else ""
-            )
+            bearer = ""
+            if given.strip() or _locked(how, numbers):
+                bearer = f"-H {shlex.quote('Authorization: Bearer ' + (given.strip() or 'TOKEN'))} "
             shown = _state(say, how, server, where)
             if how == "ready":
                 shown += _figures(say, numbers)
@@ -152,7 +151,7 @@ def _state(say: Language, how: State, server: Deployment, where: str) -> str:
         "stopping": say("Stopping: what was accepted is finished", "正在停止：先完成已接收的请求"),
         "ready": say("Running", "正在运行"),
     }
-    name = escape(server.bundle)
+    name, where = escape(server.bundle), escape(where)
     links = f'<p><a href="{where}/docs" target="_blank">{where}/docs</a></p>' if how == "ready" else ""
     return notice(told.get(how, "")) + f"<p>{name}</p>{links}"
 
