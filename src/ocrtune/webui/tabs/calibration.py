@@ -97,7 +97,13 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
             with gr.Column(scale=3, min_width=320):
                 gr.HTML(_legend(say))
                 pages = gr.Gallery(
-                    columns=2, object_fit="contain", show_label=False, interactive=False, buttons=["fullscreen"]
+                    columns=2,
+                    height="auto",
+                    elem_classes="pages",
+                    object_fit="contain",
+                    show_label=False,
+                    interactive=False,
+                    buttons=["fullscreen"],
                 )
         session = gr.State()
     sliders = [bin_thresh, box_thresh, unclip_ratio]

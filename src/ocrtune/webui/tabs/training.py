@@ -39,8 +39,8 @@ def training_tab(workspace: Workspace, say: Language) -> None:
                     "本机还有一个训练正在运行：两者都会变慢。",
                 )
             )
-        by_time, minutes, epochs = values[4:7]
-        form = Form(*values[:4], minutes if by_time else None, None if by_time else epochs, *values[7:])
+        data, val, task, base, by_time, minutes, epochs, *others = values
+        form = Form(data, val, task, base, minutes if by_time else None, None if by_time else epochs, *others)
         training = Training.start(workspace, form.arguments(workspace))
         return gr.update(choices=[(title(t, say), t.name) for t in Training.all(workspace)], value=training.name)
 
