@@ -219,7 +219,7 @@ def _live(workspace: Workspace, say: Language) -> gr.Dropdown:
         trainings = Training.all(workspace)
         training = next((t for t in trainings if t.name == name), trainings[0] if trainings else None)
         if training is None:
-            return [gr.skip()] * 8 + [known]
+            return [*[gr.skip()] * (len(outputs) - 1), known]
         choices = [(title(t, say), t.name) for t in trainings]
         several = stages(training.result)
         state = training.state
