@@ -200,9 +200,9 @@ class Batch:
 
     def _write(self, labels: str | None) -> None:
         """All results, and the zip of them beside their folder."""
+        labelled = self._labels(labels) if labels and self.pages else []
         entries = [page_json(page, size) for page, size in zip(self.pages, self.sizes, strict=True)]
-        lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-        files = {"predictions.jsonl": lines}
+        files = {"predictions.jsonl": "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)}
         for page in self.pages:
             texts = "".join(f"{region.text}\n" for region in page.regions if region.text)
             files[f"texts/{_as_file(page.name)}.txt"] = texts
@@ -213,14 +213,17 @@ class Batch:
                 packed.writestr(name, content)
             for path in self.drawn:
                 packed.write(path, path.relative_to(self.folder), zipfile.ZIP_STORED)
-            if labels and self.pages:
-                for path in self._write_labels(labels):
-                    packed.write(path, path.relative_to(self._images))
+            for path in labelled:
+                packed.write(path, path.relative_to(self._images))
 
-    def _write_labels(self, labels: str) -> list[Path]:
+    def _labels(self, labels: str) -> list[Path]:
         """Label files beside the images, whose names they hold, and the images that were made of PDFs."""
-        target = self._images / f"labels{written_suffix(labels)}"
-        write_dataset(self.pages, labels, target)
+        target = self._free(f"labels{written_suffix(labels)}")
+        try:
+            write_dataset(self.pages, labels, target)
+        except DataError as error:  # the rest of the results is worth having
+            self.faults.append((target.name, error))
+            return []
         files = [target] if target.is_file() else [path for path in sorted(target.rglob("*")) if path.is_file()]
         return files + self._rendered
 

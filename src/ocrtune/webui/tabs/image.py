@@ -146,10 +146,11 @@ def image_tab(workspace: Workspace, say: Language) -> None:
             *(hint, results, summary, boxes, texts, plain, table, json, text_file, json_file, shown_for),
             *sliders,
         ]
-        gr.on([image.change, model.input, preset.input], look, inputs, outputs)
-        own.click(lambda: None, None, shown_for).then(look, inputs, outputs)
+        in_order: dict[str, Any] = {"concurrency_id": "look", "concurrency_limit": 1}  # the last wish wins
+        gr.on([image.change, model.input, preset.input], look, inputs, outputs, **in_order)
+        own.click(lambda: None, None, shown_for).then(look, inputs, outputs, **in_order)
         for slider in sliders:  # while it is dragged, the last place counts
-            slider.input(look, inputs, outputs, trigger_mode="always_last", show_progress="hidden")
+            slider.input(look, inputs, outputs, trigger_mode="always_last", show_progress="hidden", **in_order)
         open_pdf.upload(opened, open_pdf, [pdf, number, image])
         number.input(turned_to, [pdf, number], image)
         gr.on([image.upload, image.clear], lambda: (None, gr.update(visible=False)), None, [pdf, number])
@@ -187,10 +188,10 @@ def _sliders(say: Language) -> list[gr.Slider]:
             buttons=[],
         ),
         gr.Slider(
-            *(0, 1, own.min_confidence),
+            *(0, 1, own.min_text_score),
             step=0.01,
             label=say("Text score from", "识别置信度阈值"),
-            info=say("Less certain texts are left empty.", "置信度低于此值的文本留空。"),
+            info=say("Less certain texts are left out.", "置信度低于此值的文字会被舍弃。"),
             buttons=[],
         ),
     ]
