@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
 
+import gradio as gr
 import psutil
 import pytest
 
 from ocrtune.data.synth.receipts import write_receipts
 from ocrtune.errors import ConfigError, OcrtuneError, UsageError
 from ocrtune.webui import found
+from ocrtune.webui.app import build_page
 from ocrtune.webui.background import ENDED, JOB, OUTPUT
 from ocrtune.webui.found import Found, demo_data
-from ocrtune.webui.language import CHINESE, ENGLISH
+from ocrtune.webui.language import CHINESE, ENGLISH, Language
 from ocrtune.webui.training_form import Form
 from ocrtune.webui.trainings import Training
 from ocrtune.webui.workspace import Workspace
@@ -113,6 +116,29 @@ def test_states_follow_from_files_and_the_process(workspace: Workspace) -> None:
     assert finished is not None
     with pytest.raises(UsageError, match="finished"):
         finished.resume()
+
+
+@pytest.mark.parametrize("say", [ENGLISH, CHINESE])
+def test_the_page_follows_a_training_and_says_nothing_twice(workspace: Workspace, say: Language) -> None:
+    async def built() -> gr.Blocks:
+        return build_page(workspace, say)
+
+    page = asyncio.run(built())  # Gradio asks for the loop that it is built in
+    (refresh,) = (event for event in page.fns.values() if event.fn is not None and event.fn.__name__ == "refresh")
+    nothing = refresh.fn(None, {})
+    assert len(nothing) == len(refresh.outputs)
+    assert nothing[-1] == {}
+    folder = job(workspace, "exp_1", code=130)
+    first = refresh.fn(None, {})
+    assert len(first) == len(refresh.outputs)
+    assert first[0]["value"] == "exp_1"
+    assert say("stopped", "已停止") in first[1]
+    assert first[3]["visible"], "it can be resumed"
+    again = refresh.fn("exp_1", first[-1])
+    assert all(update == gr.skip() for update in again[:-1])
+    (folder / OUTPUT).write_text("data: new\n")
+    changed = refresh.fn("exp_1", first[-1])
+    assert [update != gr.skip() for update in changed[:-1]] == [False] * 8 + [True], "the log alone"
 
 
 def test_a_started_training_is_a_process_that_says_why_it_failed(workspace: Workspace) -> None:

@@ -119,6 +119,6 @@ def test_the_state_says_what_to_do_next(tmp_path: Path, code: int, english: str,
     running(job.folder / "result" / "run", steps=5, total=10, ago=5)
     training = Training(job)
     assert english in status(training, workspace, ENGLISH)
-    assert "step 5 of 10" in status(training, workspace, ENGLISH)
+    assert "5 of 10 · training steps" in status(training, workspace, ENGLISH)
     assert chinese in status(training, workspace, CHINESE)
     assert "ocrtune adapt pages" in status(training, workspace, CHINESE)

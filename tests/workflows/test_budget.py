@@ -63,7 +63,12 @@ def test_a_job_that_is_killed_while_it_trains_has_noted_its_time(
 
 @pytest.mark.parametrize(
     ("steps", "overrides", "limited"),
-    [(100, (), True), (100, ("schedule.steps=100",), False), (MIN_STEPS, (), False)],
+    [
+        (100, (), True),
+        (100, ("schedule.steps=100",), False),
+        (100, ("schedule.epochs=9",), False),
+        (MIN_STEPS, (), False),
+    ],
 )
 def test_a_resumed_stage_trains_until_the_rest_of_its_time_is_used(
     steps: int, overrides: tuple[str, ...], limited: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,6 +92,13 @@ def test_a_resumed_stage_trains_until_the_rest_of_its_time_is_used(
         assert before + 300 <= called["deadline"] <= time.monotonic() + 300
     else:
         assert called["deadline"] is None
+
+
+def test_chosen_epochs_are_trained_whatever_the_budget(tmp_path: Path) -> None:
+    parts = Parts([], [], [], tmp_path / "train.json", tmp_path / "holdout.json", [])
+    chosen = request(tmp_path, "schedule.epochs=9")
+    planned = stage.planned_config({"task": "detection"}, chosen, "ppocrv4-mobile-det", parts, tmp_path, 1.0, Console())
+    assert (planned.schedule.epochs, planned.schedule.steps) == (9, None)
 
 
 def test_a_step_is_timed_in_the_pieces_that_fit_into_memory() -> None:

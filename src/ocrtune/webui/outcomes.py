@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -163,11 +164,12 @@ class Outcome:
         """The bundle as one file beside it, made where it is missing or older."""
         path = self.bundle.path.with_suffix(".zip")
         if not path.is_file() or path.stat().st_mtime < self.written:
-            unfinished = path.with_suffix(".zip.part")
-            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as file:
-                for name in (MANIFEST, *self.bundle.manifest.files):
-                    file.write(self.bundle.path / name, f"bundle/{name}")
-            unfinished.replace(path)
+            with tempfile.TemporaryDirectory(prefix=".zip-", dir=path.parent) as folder:  # several visitors at once
+                unfinished = Path(folder) / path.name
+                with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as file:
+                    for name in (MANIFEST, *self.bundle.manifest.files):
+                        file.write(self.bundle.path / name, f"bundle/{name}")
+                unfinished.replace(path)
         return path
 
     def downloads(self, say: Language) -> list[tuple[str, Path]]:

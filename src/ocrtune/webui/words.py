@@ -28,9 +28,9 @@ _FIGURES = {
     "one_minus_ned": ("1 − edit distance", "1 − 编辑距离"),
     "cer": ("character errors", "字符错误率"),
     "wer": ("word errors", "词错误率"),
-    "end_to_end_hmean": ("found and read (hmean)", "端到端 hmean"),
-    "end_to_end_precision": ("found and read: precision", "端到端精确率"),
-    "end_to_end_recall": ("found and read: recall", "端到端召回率"),
+    "end_to_end_hmean": ("end-to-end hmean", "端到端 hmean"),
+    "end_to_end_precision": ("end-to-end precision", "端到端精确率"),
+    "end_to_end_recall": ("end-to-end recall", "端到端召回率"),
 }
 _SEVERITIES = {"error": ("error", "错误"), "warning": ("warning", "警告"), "info": ("good to know", "提示")}
 _DIAGNOSES = {

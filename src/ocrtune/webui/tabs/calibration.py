@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -97,7 +98,13 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
             with gr.Column(scale=3, min_width=320):
                 gr.HTML(_legend(say))
                 pages = gr.Gallery(
-                    columns=2, object_fit="contain", show_label=False, interactive=False, buttons=["fullscreen"]
+                    columns=2,
+                    height="auto",
+                    elem_classes="pages",
+                    object_fit="contain",
+                    show_label=False,
+                    interactive=False,
+                    buttons=["fullscreen"],
                 )
         session = gr.State()
     sliders = [bin_thresh, box_thresh, unclip_ratio]
@@ -116,8 +123,8 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
         began = Calibrating.begin(workspace, bundle, spec, int(number), each)
         own, count = began.own, len(began.maps.pages)
         note = say(
-            f"The maps of {count} pages are ready: moving a slider only decodes them anew.",
-            f"{count} 页的概率图已就绪：移动滑块只需重新解码。",
+            f"The maps of {escape(bundle)} for {count} pages are ready: moving a slider only decodes them anew.",
+            f"{escape(bundle)} 在 {count} 页上的概率图已就绪：移动滑块只需重新解码。",
         )
         values = [own.bin_thresh, max(own.box_thresh, LOWEST_BOX_THRESH), own.unclip_ratio]
         return [

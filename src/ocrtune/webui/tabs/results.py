@@ -50,11 +50,13 @@ def results_tab(workspace: Workspace, say: Language) -> None:
         pages = gr.Gallery(
             visible=False,
             columns=2,
+            height="auto",
             object_fit="contain",
             show_label=False,
             interactive=False,
             buttons=["fullscreen"],
             elem_id="worst",
+            elem_classes="pages",
         )
 
     def overview(name: str | None) -> tuple[Any, Any]:
@@ -113,7 +115,7 @@ def _row(outcome: Outcome, workspace: Workspace, say: Language) -> list[object]:
         outcome.settings or "–",
         f"{outcome.megabytes:.1f} MB",
         "–" if outcome.seconds is None else duration(say, outcome.seconds),
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(outcome.written)),
+        time.strftime("%Y-%m-%d", time.localtime(outcome.written)),
     ]
 
 

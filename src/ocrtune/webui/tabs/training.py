@@ -39,9 +39,8 @@ def training_tab(workspace: Workspace, say: Language) -> None:
                     "本机还有一个训练正在运行：两者都会变慢。",
                 )
             )
-        data, val, task, base, by_time, minutes, epochs, *rest = values
-        limits = (minutes, None) if by_time else (None, epochs)
-        form = Form(data, val, task, base, *limits, *rest)
+        data, val, task, base, by_time, minutes, epochs, *others = values
+        form = Form(data, val, task, base, minutes if by_time else None, None if by_time else epochs, *others)
         training = Training.start(workspace, form.arguments(workspace))
         return gr.update(choices=[(title(t, say), t.name) for t in Training.all(workspace)], value=training.name)
 
@@ -220,7 +219,7 @@ def _live(workspace: Workspace, say: Language) -> gr.Dropdown:
         trainings = Training.all(workspace)
         training = next((t for t in trainings if t.name == name), trainings[0] if trainings else None)
         if training is None:
-            return [gr.skip()] * 8 + [known]
+            return [*[gr.skip()] * (len(outputs) - 1), known]
         choices = [(title(t, say), t.name) for t in trainings]
         several = stages(training.result)
         state = training.state
