@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -102,7 +103,7 @@ class Running:
         with grpc.insecure_channel(f"127.0.0.1:{self.address.grpc}") as channel:
             yield channel
 
-    def grpc_predict(self, image: bytes, name: str = "", token: str | None = None) -> PredictResponse:
+    def grpc_predict(self, image: bytes, name: str = "", token: str | None = None, preset: str = "") -> PredictResponse:
         with self.channel() as channel:
             call = channel.unary_unary(
                 f"/{SERVICE}/Predict",
@@ -110,7 +111,7 @@ class Running:
                 response_deserializer=PredictResponse.FromString,
             )
             metadata = [("authorization", f"Bearer {token}")] if token else None
-            return call(PredictRequest(image=image, name=name), timeout=60, metadata=metadata)
+            return call(PredictRequest(image=image, name=name, preset=preset), timeout=60, metadata=metadata)
 
     def until(self, figure: str, value: float, **labels: str) -> None:
         """Ask until one of the server's figures has a value."""
@@ -136,6 +137,7 @@ def running(
     limits: Limits | None = None,
     token: str | None = None,
     address: Address = FREE,
+    presets: Mapping[str, PagesModel] = MappingProxyType({}),
 ) -> Iterator[Running]:
     """A server in a thread of its own; it is stopped, and has to end, when the block is left."""
     started = threading.Event()
@@ -149,7 +151,7 @@ def running(
             servers.append(Running(address, asyncio.get_running_loop(), stop))
             started.set()
 
-        await serve(Service(model, limits or Limits()), address, token, stop, tell)
+        await serve(Service(model, limits or Limits(), presets=presets), address, token, stop, tell)
 
     def work() -> None:
         try:

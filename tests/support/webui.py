@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ocrtune.webui.server import page_server
 from ocrtune.webui.workspace import Workspace
@@ -25,6 +25,8 @@ FLAGS = (
     "--disable-sync",
 )
 WIDE, NARROW = (1280, 900), (390, 844)
+_PATIENCE = 120_000  # milliseconds: tests share the machine with others
+expect.set_options(timeout=_PATIENCE)
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def served(workspace: Workspace, login: tuple[str, str] | None = None) -> Iterat
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        assert ready.wait(60), "the page's server does not start"
+        assert ready.wait(120), "the page's server does not start"
         yield urls[0]
     finally:
         server.should_exit = True
@@ -64,7 +66,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int] = WIDE, language: s
     """The page in a tab of the browser; every request to another host than its own fails the test."""
     locale = {"zh": "zh-CN"}.get(language, language)  # Gradio's own words are in the browser's language
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale=locale)
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(_PATIENCE)
 
     def only_here(route) -> None:  # type: ignore[no-untyped-def]
         if route.request.url.startswith((url, "data:", "blob:")):

@@ -65,13 +65,11 @@ def test_thresholds_move_without_the_network(looks: Looks, pipeline: Bundle, pri
     assert network.calls == 0
 
 
-def test_less_certain_texts_are_empty(looks: Looks, pipeline: Bundle, printed: bytes) -> None:
+def test_less_certain_texts_are_left_out(looks: Looks, pipeline: Bundle, printed: bytes) -> None:
     look = looks.get(pipeline, "document", printed, "page.png")
     scores = sorted(region.text_score or 0.0 for region in look.regions(look.own))
     between = (scores[0] + scores[1]) / 2
-    texts = [region.text for region in look.regions(replace(look.own, min_confidence=between))]
-    assert texts.count("") == 1
-    assert len(texts) == 5
+    assert len(look.regions(replace(look.own, min_text_score=between))) == 4
 
 
 def test_a_detector_gives_boxes_alone(looks: Looks, v4_mobile: Bundle, printed: bytes) -> None:
@@ -95,7 +93,7 @@ def test_a_recogniser_takes_the_image_as_one_line(looks: Looks, pipeline: Bundle
 def test_presets_change_what_is_own(looks: Looks, pipeline: Bundle, printed: bytes) -> None:
     document, busy = (looks.get(pipeline, name, printed, "page.png") for name in ("document", "complex"))
     assert busy.own.box_thresh > document.own.box_thresh
-    assert busy.own.min_confidence > document.own.min_confidence
+    assert busy.own.min_text_score > document.own.min_text_score
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def command(
     sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Images, PDFs, and folders of them.")],
     format: Annotated[str, typer.Option(help="json, jsonl, text, icdar, paddle.")] = "json",
     draw: Annotated[Path | None, typer.Option(help="Folder for the pages with what was found and read.")] = None,
+    preset: Annotated[str, typer.Option(help="Kind of image: document, photo, small-text, complex; see above.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="File (icdar: folder) to write; default: stdout for json, jsonl, text.")
     ] = None,
@@ -35,15 +36,27 @@ def command(
 
     A PDF's pages are rendered at 200 dpi and called FILE.pdf#1, FILE.pdf#2, ...
 
+    A preset changes these of the bundle's own settings, and no other:
+
+    document: nothing changes.
+
+    photo: detector's input shrunk by averaging, denoised and sharpened; lines denoised.
+
+    small-text: detector's input x1.5.
+
+    complex: detector's input x1.25; box_thresh +0.1; lines read with less confidence than 0.7 left out.
+
     A damaged image is told and left out; the exit code is then 1.
     """
     from ocrtune.errors import UsageError
     from ocrtune.runtime.pages import page_model
+    from ocrtune.runtime.presets import preset_by_name
     from ocrtune.weights.registry import resolve_bundle
     from ocrtune.workflows.predict import FORMATS, find_images, predict_images, write_predictions
 
     if format not in FORMATS:
         raise UsageError(f"'{format}' is no format", where="--format", expected=", ".join(FORMATS))
+    chosen = preset_by_name(preset) if preset else None
     if out is None and format not in ("json", "jsonl", "text"):
         raise UsageError(f"the format {format} writes files", hint="name them with --out")
     output = Output(as_json=True)  # stdout is for the predictions
@@ -52,7 +65,9 @@ def command(
         raise UsageError(f"label files of {format} cannot name a PDF's pages", hint="use --format json, jsonl or text")
     if format == "icdar" and out is not None:
         _check_free(out)
-    model = page_model(resolve_bundle(bundle))
+    model = page_model(resolve_bundle(bundle), preset=preset)
+    if chosen is not None:
+        output.say(f"preset {chosen.name}: {chosen.told()}")
     with output.bar("images", len(images)) as each:
         predicted = predict_images(model, images, draw, each)
     predicted.errors += unopened

@@ -43,7 +43,7 @@ def command(
     The log, JSON lines on stderr, holds no image content and no file names.
     """
     need_serving()
-    from ocrtune.runtime.pages import pages_model
+    from ocrtune.runtime.pages import pages_models
     from ocrtune.serving.limits import MIB, Limits
     from ocrtune.serving.logs import log_to_stderr
     from ocrtune.serving.server import Address, serve_until_signal
@@ -59,7 +59,7 @@ def command(
         pixels=int(max_megapixels * 1e6),
         seconds=timeout,
     )
-    model, models = pages_model(found), [described(found)]
+    by_preset, models = pages_models(found), [described(found)]
     token = token or None  # an empty variable asks for nothing
     if token is None and host not in ("127.0.0.1", "::1", "localhost"):
         output.warn(f"everybody who reaches {host} can use this server: set OCRTUNE_TOKEN to ask for a token")
@@ -71,4 +71,5 @@ def command(
         bearer = "-H 'Authorization: Bearer TOKEN' " if token else ""
         output.next(f"curl {bearer}-F image=@page.jpg http://{address.host}:{address.http}/predict")
 
-    asyncio.run(serve_until_signal(Service(model, limits, models), Address(host, http, grpc), token, started))
+    service = Service(by_preset[""], limits, models, by_preset)
+    asyncio.run(serve_until_signal(service, Address(host, http, grpc), token, started))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
@@ -96,24 +96,45 @@ def paired_lines(pages: Sequence[Page], predictions: Sequence[Page], matches: Se
     ]
 
 
+class PageCount(NamedTuple):
+    """What a page adds to the figures.
+
+    Attributes:
+        right: texts that were found, and read as they are labelled.
+        read: texts that were read and count.
+        labels: labelled texts.
+        edits: characters that would have to change.
+        characters: of the labelled texts.
+    """
+
+    right: int
+    read: int
+    labels: int
+    edits: int
+    characters: int
+
+
+def count_page(page: Page, prediction: Page, match: PageMatch, policy: TextPolicy) -> PageCount:
+    """What one page that was read adds to the figures."""
+    wanted = {i: compared(r.text or "", policy) for i, r in enumerate(page.regions) if readable(r)}
+    unlabelled = {j for i, j in match.pairs if i not in wanted}
+    texts = {j: compared(prediction.regions[j].text or "", policy) for j in set(match.counted) - unlabelled}
+    paired = [(i, j) for i, j in match.pairs if i in wanted]
+    edits = sum(Levenshtein.distance(wanted[i], texts[j]) for i, j in paired)
+    edits += sum(len(text) for i, text in wanted.items() if i not in {i for i, _ in paired})
+    edits += sum(len(text) for j, text in texts.items() if j not in {j for _, j in paired})
+    right = sum(wanted[i] == texts[j] for i, j in paired)
+    return PageCount(right, len(texts), len(wanted), edits, sum(map(len, wanted.values())))
+
+
 def score_readings(
     pages: Sequence[Page], predictions: Sequence[Page], matches: Sequence[PageMatch], policy: TextPolicy
 ) -> OcrResult:
     """Figures of pages that were read."""
-    right = labels = read = edits = characters = 0
-    for page, prediction, match in zip(pages, predictions, matches, strict=True):
-        wanted = {i: compared(r.text or "", policy) for i, r in enumerate(page.regions) if readable(r)}
-        unlabelled = {j for i, j in match.pairs if i not in wanted}
-        counted = set(match.counted) - unlabelled
-        labels += len(wanted)
-        read += len(counted)
-        characters += sum(map(len, wanted.values()))
-        texts = {j: compared(prediction.regions[j].text or "", policy) for j in counted}
-        paired = [(i, j) for i, j in match.pairs if i in wanted]
-        right += sum(wanted[i] == texts[j] for i, j in paired)
-        edits += sum(Levenshtein.distance(wanted[i], texts[j]) for i, j in paired)
-        edits += sum(len(text) for i, text in wanted.items() if i not in {i for i, _ in paired})
-        edits += sum(len(text) for j, text in texts.items() if j not in {j for _, j in paired})
+    counts = [count_page(*each, policy) for each in zip(pages, predictions, matches, strict=True)]
+    right, read, labels, edits, characters = (
+        sum(column) for column in zip(PageCount(0, 0, 0, 0, 0), *counts, strict=True)
+    )
     precision, recall = right / max(read, 1), right / max(labels, 1)
     both = 2 * precision * recall / (precision + recall) if right else 0.0
     return OcrResult(

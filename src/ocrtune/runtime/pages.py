@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from ocrtune.bundle import Bundle
+from ocrtune.errors import UsageError
 from ocrtune.page import Image, Page, Polygon, TextRegion, whole_image
+from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
+from ocrtune.runtime.pipeline import OcrPipeline
+from ocrtune.runtime.presets import PRESETS, with_preset
 
 PagesModel: TypeAlias = Callable[[Sequence[Image]], list[list[TextRegion]]]
 """Finds or reads the texts of several images, uint8 [H, W, 3] BGR each; one list of regions an image."""
@@ -19,21 +23,44 @@ class PageModel(Protocol):
     def __call__(self, image: Image) -> list[TextRegion]: ...
 
 
-def pages_model(bundle: Bundle) -> PagesModel:
-    """A bundle of any task as something that looks at whole images.
+def pages_models(bundle: Bundle) -> Mapping[str, PagesModel]:
+    """A bundle of any task as something that looks at whole images: as it is, under "", and through each preset.
 
-    A recogniser or direction classifier takes an image as one line.
+    All share their engines. A recogniser or direction classifier takes an image as one line, and has no presets.
 
     Raises:
         BundleError: the bundle has no ONNX file, or its settings do not fit.
     """
     task = bundle.manifest.task
-    if task == "ocr":
-        return load_pipeline(bundle).read_pages
-    if task == "detection":
-        detector = load_detector(bundle)
-        return lambda images: [detector.detect(image) for image in images]
-    if task == "recognition":
+    if task not in ("ocr", "detection"):
+        return {"": _line_model(bundle)}
+    model = load_pipeline(bundle) if task == "ocr" else load_detector(bundle)
+    views = {"": model, **{name: with_preset(model, preset) for name, preset in PRESETS.items()}}
+    return {name: _page_reader(view) for name, view in views.items()}
+
+
+def pages_model(bundle: Bundle, preset: str = "") -> PagesModel:
+    """The one of them for a preset, which exists; "" is the bundle as it is.
+
+    Raises:
+        UsageError: the bundle has no presets.
+    """
+    models = pages_models(bundle)
+    if preset not in models:
+        raise UsageError(
+            f"presets are for bundles that find texts, and this one is for {bundle.manifest.task}", where="--preset"
+        )
+    return models[preset]
+
+
+def _page_reader(model: OcrPipeline | TextDetector) -> PagesModel:
+    if isinstance(model, OcrPipeline):
+        return model.read_pages
+    return lambda images: [model.detect(image) for image in images]
+
+
+def _line_model(bundle: Bundle) -> PagesModel:
+    if bundle.manifest.task == "recognition":
         recognizer = load_recognizer(bundle)
 
         def read(images: Sequence[Image]) -> list[list[TextRegion]]:
@@ -56,9 +83,9 @@ def pages_model(bundle: Bundle) -> PagesModel:
     return turned
 
 
-def page_model(bundle: Bundle) -> PageModel:
+def page_model(bundle: Bundle, preset: str = "") -> PageModel:
     """The same for one image after the other."""
-    model = pages_model(bundle)
+    model = pages_model(bundle, preset=preset)
     return lambda image: model([image])[0]
 
 

@@ -20,11 +20,13 @@ class OcrPipeline:
         detector: finds the lines.
         recognizer: reads them.
         orientation: finds lines that are upside down; None trusts that none is.
+        min_text_score: lines that are read with less confidence are left out.
     """
 
     detector: TextDetector
     recognizer: TextRecognizer
     orientation: LineOrientation | None = None
+    min_text_score: float = 0.0
 
     def read(self, image: Image) -> list[TextRegion]:
         """Texts of one image, uint8 [H, W, 3] BGR, in reading order, in its pixels."""
@@ -48,7 +50,8 @@ class OcrPipeline:
                 if turned:
                     crops[index], angles[index] = turned_over(crops[index]), 180.0
         lines = zip(self.recognizer.read(crops), angles, strict=True)
-        return [[_said(region, *next(lines)) for region in regions] for regions in pages]
+        read = [[_said(region, *next(lines)) for region in regions] for regions in pages]
+        return [[region for region in regions if (region.text_score or 0.0) >= self.min_text_score] for regions in read]
 
     def predict(self, page: Page) -> Page:
         """The same page with the texts that were found.

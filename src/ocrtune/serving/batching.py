@@ -6,30 +6,34 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
-from ocrtune.page import Image, TextRegion
-from ocrtune.runtime.pages import PagesModel
+from ocrtune.page import TextRegion
 
-_Waiting: TypeAlias = "tuple[Image, asyncio.Future[list[TextRegion]]]"
+_I = TypeVar("_I")
 
 
-class Batcher:
+class Batcher(Generic[_I]):
     """Hands images to a model, several at a time; nobody waits for a batch to fill.
 
     Args:
-        model: works in a thread of its own.
+        model: works in a thread of its own; takes images as they are given to `predict`.
         size: images in one batch at most.
         observe: told of each batch, how many images it had and how many seconds it took.
     """
 
-    def __init__(self, model: PagesModel, size: int, observe: Callable[[int, float], None]) -> None:
+    def __init__(
+        self,
+        model: Callable[[Sequence[_I]], list[list[TextRegion]]],
+        size: int,
+        observe: Callable[[int, float], None],
+    ) -> None:
         self._model, self._size, self._observe = model, size, observe
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[_I, asyncio.Future[list[TextRegion]]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    async def predict(self, image: Image) -> list[TextRegion]:
-        """What the model finds on one image, uint8 [H, W, 3] BGR; who stops waiting is left out of the next batch.
+    async def predict(self, image: _I) -> list[TextRegion]:
+        """What the model finds on one image; who stops waiting is left out of the next batch.
 
         Raises:
             Exception: whatever the model raises for this image.
@@ -63,7 +67,7 @@ class Batcher:
         """Let the model's thread end."""
         self._thread.shutdown()
 
-    def _outcomes(self, images: Sequence[Image]) -> list[list[TextRegion] | Exception]:
+    def _outcomes(self, images: Sequence[_I]) -> list[list[TextRegion] | Exception]:
         """What the model finds on each image, or raises for it; one that breaks a batch harms no other."""
         try:
             return [regions for _, regions in zip(images, self._model(images), strict=True)]

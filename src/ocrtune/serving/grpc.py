@@ -143,7 +143,7 @@ class OcrServer:
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:
             self._service.open()
-            pages = await self._service.predict(Upload(request.image, request.name))
+            pages = await self._service.predict(Upload(request.image, request.name, request.preset))
             code = grpc.StatusCode.OK
             return PredictResponse(pages=[_page(page) for page in pages])
         except OcrtuneError as error:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -59,6 +60,11 @@ def build_app(service: Service, token: str | None = None) -> FastAPI:
     app.add_middleware(_Observed, metrics=service.metrics)
     secured = [Security(_guard(token))] if token else []
     buffers = Buffers(service.limits.buffered_bytes)
+    preset_of: Any = Query(
+        "",
+        description="Kind of image; nothing for the bundle's own settings.",
+        json_schema_extra={"enum": ["", *service.presets]},
+    )
 
     @app.post(
         "/predict",
@@ -68,14 +74,16 @@ def build_app(service: Service, token: str | None = None) -> FastAPI:
         dependencies=secured,
     )
     async def predict(
-        request: Request, name: Annotated[str, Query(max_length=255, description="Of an image that is no form.")] = ""
+        request: Request,
+        name: Annotated[str, Query(max_length=255, description="Of an image that is no form.")] = "",
+        preset: str = preset_of,
     ) -> Response:
         """The texts of one image; of a PDF, a list with an entry for each page."""
         service.open()
         async with received(request, service, buffers) as uploads:
             if len(uploads) > 1:
                 raise RequestError(f"the form has {len(uploads)} files", expected="one", hint="use /predict/batch")
-            pages = await _while_connected(request, service.predict(uploads[0]))
+            pages = await _while_connected(request, service.predict(replace(uploads[0], preset=preset)))
         return JSONResponse(pages if uploads[0].is_pdf else pages[0])
 
     @app.post(
@@ -85,11 +93,12 @@ def build_app(service: Service, token: str | None = None) -> FastAPI:
         openapi_extra=SEVERAL_FILES,
         dependencies=secured,
     )
-    async def predict_batch(request: Request) -> Response:
+    async def predict_batch(request: Request, preset: str = preset_of) -> Response:
         """The texts of several images and PDFs; a broken one gives an error in its place."""
         service.open()
         async with received(request, service, buffers) as uploads:
-            outcomes = await _while_connected(request, service.predict_each(uploads))
+            seen = [replace(upload, preset=preset) for upload in uploads]
+            outcomes = await _while_connected(request, service.predict_each(seen))
         results: list[dict[str, Any]] = []
         for upload, outcome in zip(uploads, outcomes, strict=True):
             if isinstance(outcome, OcrtuneError):
@@ -101,7 +110,7 @@ def build_app(service: Service, token: str | None = None) -> FastAPI:
     @app.get("/models", response_model=Models, responses=faults(401), dependencies=secured)
     async def models() -> Response:
         """What the server runs, and its limits."""
-        return JSONResponse({"models": service.models, "limits": vars(service.limits)})
+        return JSONResponse({"models": service.models, "presets": service.presets, "limits": vars(service.limits)})
 
     @app.get(
         "/metrics",

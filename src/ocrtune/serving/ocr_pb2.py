@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14ocrtune/v1/ocr.proto\x12\nocrtune.v1\"-\n\x0ePredictRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x0c\n\x04name\x18\x02 \x01(\t\"T\n\x0fPredictResponse\x12\x1f\n\x05pages\x18\x01 \x03(\x0b\x32\x10.ocrtune.v1.Page\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.ocrtune.v1.Error\"Y\n\x04Page\x12\r\n\x05image\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12#\n\x07regions\x18\x04 \x03(\x0b\x32\x12.ocrtune.v1.Region\"\xac\x01\n\x06Region\x12\"\n\x07polygon\x18\x01 \x03(\x0b\x32\x11.ocrtune.v1.Point\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04text\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\ntext_score\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05\x61ngle\x18\x05 \x01(\x01H\x03\x88\x01\x01\x42\x08\n\x06_scoreB\x07\n\x05_textB\r\n\x0b_text_scoreB\x08\n\x06_angle\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\x97\x01\n\x03Ocr\x12\x42\n\x07Predict\x12\x1a.ocrtune.v1.PredictRequest\x1a\x1b.ocrtune.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.ocrtune.v1.PredictRequest\x1a\x1b.ocrtune.v1.PredictResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14ocrtune/v1/ocr.proto\x12\nocrtune.v1\"=\n\x0ePredictRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06preset\x18\x03 \x01(\t\"T\n\x0fPredictResponse\x12\x1f\n\x05pages\x18\x01 \x03(\x0b\x32\x10.ocrtune.v1.Page\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.ocrtune.v1.Error\"Y\n\x04Page\x12\r\n\x05image\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12#\n\x07regions\x18\x04 \x03(\x0b\x32\x12.ocrtune.v1.Region\"\xac\x01\n\x06Region\x12\"\n\x07polygon\x18\x01 \x03(\x0b\x32\x11.ocrtune.v1.Point\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04text\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\ntext_score\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05\x61ngle\x18\x05 \x01(\x01H\x03\x88\x01\x01\x42\x08\n\x06_scoreB\x07\n\x05_textB\r\n\x0b_text_scoreB\x08\n\x06_angle\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\x97\x01\n\x03Ocr\x12\x42\n\x07Predict\x12\x1a.ocrtune.v1.PredictRequest\x1a\x1b.ocrtune.v1.PredictResponse\x12L\n\rPredictStream\x12\x1a.ocrtune.v1.PredictRequest\x1a\x1b.ocrtune.v1.PredictResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ocrtune.v1.ocr_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PREDICTREQUEST']._serialized_start=36
-  _globals['_PREDICTREQUEST']._serialized_end=81
-  _globals['_PREDICTRESPONSE']._serialized_start=83
-  _globals['_PREDICTRESPONSE']._serialized_end=167
-  _globals['_PAGE']._serialized_start=169
-  _globals['_PAGE']._serialized_end=258
-  _globals['_REGION']._serialized_start=261
-  _globals['_REGION']._serialized_end=433
-  _globals['_POINT']._serialized_start=435
-  _globals['_POINT']._serialized_end=464
-  _globals['_ERROR']._serialized_start=466
-  _globals['_ERROR']._serialized_end=504
-  _globals['_OCR']._serialized_start=507
-  _globals['_OCR']._serialized_end=658
+  _globals['_PREDICTREQUEST']._serialized_end=97
+  _globals['_PREDICTRESPONSE']._serialized_start=99
+  _globals['_PREDICTRESPONSE']._serialized_end=183
+  _globals['_PAGE']._serialized_start=185
+  _globals['_PAGE']._serialized_end=274
+  _globals['_REGION']._serialized_start=277
+  _globals['_REGION']._serialized_end=449
+  _globals['_POINT']._serialized_start=451
+  _globals['_POINT']._serialized_end=480
+  _globals['_ERROR']._serialized_start=482
+  _globals['_ERROR']._serialized_end=520
+  _globals['_OCR']._serialized_start=523
+  _globals['_OCR']._serialized_end=674
 # @@protoc_insertion_point(module_scope)

@@ -7,12 +7,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PredictRequest(_message.Message):
-    __slots__ = ("image", "name")
+    __slots__ = ("image", "name", "preset")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    PRESET_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     name: str
-    def __init__(self, image: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
+    preset: str
+    def __init__(self, image: _Optional[bytes] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ("pages", "error")

@@ -65,6 +65,7 @@ class Models(_Answer):
     """What the server runs, and its limits."""
 
     models: list[dict[str, Any]]
+    presets: list[str]
     limits: dict[str, float]
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from ocrtune.bundle import PARTS, Bundle
 from ocrtune.errors import OcrtuneError
-from ocrtune.page import Image, Page
+from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.pages import PagesModel, page_json
 from ocrtune.runtime.pdf import render_pdf_page
 from ocrtune.serving.batching import Batcher
-from ocrtune.serving.errors import Busy, Stopping, TimeLimit, TooLarge
+from ocrtune.serving.errors import Busy, RequestError, Stopping, TimeLimit, TooLarge
 from ocrtune.serving.images import decoded, pdf_pages
 from ocrtune.serving.limits import Limits
 from ocrtune.serving.metrics import Metrics
@@ -32,15 +33,24 @@ class Upload:
     Attributes:
         content: of an image file or PDF.
         name: what the client calls it; may be empty.
+        preset: through which the model sees it; "" for the bundle's own settings.
     """
 
     content: bytes
     name: str
+    preset: str = ""
 
     @property
     def is_pdf(self) -> bool:
         """Whether it is a PDF by what it starts with."""
         return b"%PDF-" in self.content[:_PDF_HEAD]
+
+
+class _Seen(NamedTuple):
+    """An image, and the preset through which it is looked at."""
+
+    image: Image
+    preset: str
 
 
 class Service:
@@ -50,14 +60,22 @@ class Service:
         model: finds or reads the texts of several images.
         limits: what is taken at most.
         models: what ``/models`` shows.
+        presets: the same model by preset (see `ocrtune.runtime.pages.pages_models`).
     """
 
-    def __init__(self, model: PagesModel, limits: Limits, models: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        model: PagesModel,
+        limits: Limits,
+        models: Sequence[dict[str, Any]] = (),
+        presets: Mapping[str, PagesModel] = MappingProxyType({}),
+    ) -> None:
+        self._by_preset = {"": model, **presets}
         self.limits = limits
         self.models = list(models)
         self.metrics = Metrics()
         self.stopping = False
-        self._batcher = Batcher(model, limits.batch, self._observe)
+        self._batcher = Batcher(self._look, limits.batch, self._observe)
         self._decoders = ThreadPoolExecutor(2, thread_name_prefix="decoder")
         self._pdfium = ThreadPoolExecutor(1, thread_name_prefix="pdf")  # a PDF that renders for ever stops only PDFs
         self._decoded = asyncio.Semaphore(2 * limits.batch)  # bounds the decoded images in memory
@@ -82,15 +100,22 @@ class Service:
         if self.stopping:
             raise Stopping("the server is stopping", hint="try again in some seconds")
 
+    @property
+    def presets(self) -> list[str]:
+        """Names of what `Upload.preset` may ask for."""
+        return [name for name in self._by_preset if name]
+
     async def predict(self, upload: Upload) -> list[dict[str, Any]]:
         """The predict JSON of an image, or of each page of a PDF.
 
         Raises:
+            RequestError: the model has no such preset.
             ImageError: the file is broken or has too many pixels.
             TooLarge: a PDF has too many pages.
             Busy: the queue is full.
             TimeLimit: the result took too long.
         """
+        self._check_preset(upload.preset)
         with self._taken(1):
             return await self._in_time(self._pages(upload))
 
@@ -98,10 +123,13 @@ class Service:
         """The same of several files; a broken one gives its error and harms no other.
 
         Raises:
+            RequestError: the model has no such preset.
             TooLarge: there are more files than the queue has places.
             Busy: the queue has too few free places for all of them.
             TimeLimit: the results took too long.
         """
+        for upload in uploads:
+            self._check_preset(upload.preset)
         if len(uploads) > self.limits.queue:
             raise TooLarge(
                 f"the request has {len(uploads)} files", expected=f"at most {self.limits.queue}", hint="send fewer"
@@ -119,6 +147,12 @@ class Service:
     def busy(self, what: str) -> Busy:
         """The answer to a request for which there is no place."""
         return Busy(what, self._page_seconds * self.in_flight)
+
+    def _check_preset(self, preset: str) -> None:
+        if preset not in self._by_preset:
+            raise RequestError(
+                f"there is no preset '{preset}'", expected=", ".join(self.presets) or "none: this model has no presets"
+            )
 
     @contextmanager
     def _taken(self, places: int) -> Iterator[None]:
@@ -146,11 +180,11 @@ class Service:
     async def _pages(self, upload: Upload) -> list[dict[str, Any]]:
         content, name = upload.content, upload.name
         if not upload.is_pdf:
-            return [await self._page(self._decoders, partial(decoded, content, name, self.limits), name)]
+            return [await self._page(self._decoders, partial(decoded, content, name, self.limits), upload)]
         # page after page, so that a long document takes no more of the queue than an image
         names = [f"{name}#{number + 1}" for number in range(await self._pdf_pages(upload))]
         return [
-            await self._page(self._pdfium, partial(render_pdf_page, content, index, page), page)
+            await self._page(self._pdfium, partial(render_pdf_page, content, index, page), replace(upload, name=page))
             for index, page in enumerate(names)
         ]
 
@@ -158,11 +192,21 @@ class Service:
         count = partial(pdf_pages, upload.content, upload.name, self.limits)
         return await asyncio.get_running_loop().run_in_executor(self._pdfium, count)
 
-    async def _page(self, executor: Executor, load: Callable[[], Image], name: str) -> dict[str, Any]:
+    async def _page(self, executor: Executor, load: Callable[[], Image], upload: Upload) -> dict[str, Any]:
         async with self._decoded:
             image = await asyncio.get_running_loop().run_in_executor(executor, load)
-            regions = await self._batcher.predict(image)
-        return page_json(Page(image, regions, name), (image.shape[1], image.shape[0]))
+            regions = await self._batcher.predict(_Seen(image, upload.preset))
+        return page_json(Page(image, regions, upload.name), (image.shape[1], image.shape[0]))
+
+    def _look(self, batch: Sequence[_Seen]) -> list[list[TextRegion]]:
+        """The texts of the images of a batch; those with the same preset are looked at together."""
+        found: list[list[TextRegion]] = [[] for _ in batch]
+        for preset in dict.fromkeys(seen.preset for seen in batch):
+            indices = [index for index, seen in enumerate(batch) if seen.preset == preset]
+            pages = self._by_preset[preset]([batch[index].image for index in indices])
+            for index, regions in zip(indices, pages, strict=True):
+                found[index] = regions
+        return found
 
     def _observe(self, pages: int, seconds: float) -> None:
         self.metrics.batch(pages, seconds)

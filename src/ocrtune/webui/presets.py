@@ -23,8 +23,8 @@ def preset_choice(say: Language) -> gr.Radio:
         value=_DOCUMENT,
         label=say("Kind of image", "图片类型"),
         info=say(
-            "Document: the model as it is. Photo: noise is smoothed first. Small print: looked at enlarged, slower. "
-            "Busy scene: only what is surely text.",
-            "文档：按模型原样识别。照片：先去噪。小字：放大后识别，较慢。复杂背景：只保留有把握的文字。",
+            "Document: the model as it is. Photo: noise and blur are reduced first. Small print: looked at enlarged, "
+            "slower. Busy scene: enlarged, and only what surely is text.",
+            "文档：按模型原样识别。照片：先降噪、锐化。小字：放大后识别，较慢。复杂背景：放大，且只保留有把握的文字。",
         ),
     )

@@ -36,17 +36,17 @@ _LINES = 4000
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a visitor may move; see `DetectionThresholds` and `RecognitionThresholds`.
+    """What a visitor may move.
 
     Attributes:
-        bin_thresh, box_thresh, unclip_ratio: of the detector.
-        min_confidence: of the recogniser.
+        bin_thresh, box_thresh, unclip_ratio: see `DetectionThresholds`.
+        min_text_score: see `OcrPipeline`.
     """
 
     bin_thresh: float = 0.3
     box_thresh: float = 0.6
     unclip_ratio: float = 1.5
-    min_confidence: float = 0.0
+    min_text_score: float = 0.0
 
 
 @dataclass
@@ -109,12 +109,9 @@ class Look:
         return isinstance(self.model, OcrPipeline) or any(region.text is not None for region in self.whole)
 
     def regions(self, tuning: Tuning) -> list[TextRegion]:
-        """What is on the image, with thresholds of the visitor's own; texts below the minimum are empty."""
-        return [_at_least(region, tuning.min_confidence) for region in self._found(tuning)]
-
-    def _found(self, tuning: Tuning) -> list[TextRegion]:
+        """What is on the image, with thresholds of the visitor's own."""
         if self.model is None or self.prob is None:
-            return self.whole
+            return [region for region in self.whole if (region.text_score or 0.0) >= tuning.min_text_score]
         detector = self.model.detector if isinstance(self.model, OcrPipeline) else self.model
         wanted = {name: getattr(tuning, name) for name in ("bin_thresh", "box_thresh", "unclip_ratio")}
         thresholds = detector.thresholds.model_copy(update=wanted)
@@ -122,18 +119,13 @@ class Look:
         if isinstance(self.model, TextDetector):
             return known.detect(self.image)
         reader = self.model.recognizer
-        everything = reader.thresholds.model_copy(update={"min_confidence": 0.0})
-        remembering = _Remembering(reader.engine, reader.preprocess, reader.charset, everything, self._lines)
-        return replace(self.model, detector=known, recognizer=remembering).read(self.image)
+        remembering = _Remembering(reader.engine, reader.preprocess, reader.charset, reader.thresholds, self._lines)
+        seen = replace(self.model, detector=known, recognizer=remembering, min_text_score=tuning.min_text_score)
+        return seen.read(self.image)
 
     def json(self, regions: list[TextRegion]) -> dict[str, Any]:
         """The interface's JSON."""
         return page_json(Page(self.image, regions, self.name), (self.image.shape[1], self.image.shape[0]))
-
-
-def _at_least(region: TextRegion, confidence: float) -> TextRegion:
-    unsure = region.text_score is not None and region.text_score < confidence
-    return replace(region, text="") if unsure and region.text is not None else region
 
 
 @dataclass
@@ -176,7 +168,7 @@ class Looks:
                 whole = read_line(image)
                 return Look(name, image, None, Tuning(), time.perf_counter() - started, whole=whole)
         detector = view.detector if isinstance(view, OcrPipeline) else view
-        least = view.recognizer.thresholds.min_confidence if isinstance(view, OcrPipeline) else 0.0
+        least = view.min_text_score if isinstance(view, OcrPipeline) else 0.0
         found = detector.thresholds
         own = Tuning(found.bin_thresh, found.box_thresh, found.unclip_ratio, least)
         with self.models.busy:

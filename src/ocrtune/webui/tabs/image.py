@@ -187,10 +187,10 @@ def _sliders(say: Language) -> list[gr.Slider]:
             buttons=[],
         ),
         gr.Slider(
-            *(0, 1, own.min_confidence),
+            *(0, 1, own.min_text_score),
             step=0.01,
             label=say("Text score from", "识别置信度阈值"),
-            info=say("Less certain texts are left empty.", "置信度低于此值的文本留空。"),
+            info=say("Less certain texts are left out.", "置信度低于此值的文字会被舍弃。"),
             buttons=[],
         ),
     ]
