@@ -16,7 +16,6 @@ from ocrtune.webui.workspace import Workspace
 from support.pages import printed_page, rectangle
 from support.webui import chromium, opened, served
 
-expect.set_options(timeout=60_000)  # a machine that is busy is no fault
 BOX = (200, 300, 300, 315)  # left, top, right, bottom in pixels of the page
 
 
