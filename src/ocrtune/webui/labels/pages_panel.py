@@ -162,9 +162,10 @@ def pages_panel(workspace: Workspace, say: Language, name: gr.BrowserState) -> P
         return both(desk)
 
     @told
-    def click(desk_name: str, what: str, event: gr.SelectData) -> list[Any]:
+    def click(desk_name: str, what: str, event: gr.EventData) -> list[Any]:
         desk = on_desk(desk_name)
-        if not desk.click(*event.index, what):
+        x, y = event.index
+        if not desk.click(x, y, what):
             if what == "corner" and desk.chosen is None:
                 gr.Warning(say("Choose a region first.", "请先选择一个区域。"))
             else:
