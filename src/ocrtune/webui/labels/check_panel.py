@@ -71,7 +71,7 @@ def check_panel(
         start = gr.Button(say("Check", "检查"), variant="primary", elem_id="data-check", min_width=140, scale=0)
         stop = gr.Button(say("Stop", "停止"), interactive=False, min_width=140, scale=0)
         report = gr.DownloadButton(
-            say("Report (HTML)", "下载报告（HTML）"), visible=False, elem_id="data-report", min_width=140, scale=0
+            say("Report (HTML)", "下载报告（HTML）"), visible=False, elem_id="data-report", min_width=190, scale=0
         )
     state = gr.Markdown(elem_id="data-check-state")
     with gr.Column(visible=False) as found_all:

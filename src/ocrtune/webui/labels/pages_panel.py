@@ -162,7 +162,7 @@ def pages_panel(workspace: Workspace, say: Language, name: gr.BrowserState) -> P
         return both(desk)
 
     @told
-    def click(desk_name: str, what: str, event: gr.SelectData) -> list[Any]:
+    def click(desk_name: str, what: str, event: gr.EventData) -> list[Any]:
         desk = on_desk(desk_name)
         x, y = event.index
         if not desk.click(x, y, what):

@@ -68,12 +68,18 @@ def save_panel(workspace: Workspace, say: Language, name: gr.BrowserState, pages
         desk = workspace.desks.get(desk_name, say)
         if not confirmed:
             raise UsageError(say("tick the box above first", "请先勾选上方的确认框"))
+        unread = len(desk.labels.faults)
         kept, written = write_back(desk.labels, workspace.outputs / "data" / "backups", say)
         desk.choose(desk.region)
         said = say(
             f"Saved. The labels as they were: `{workspace.shown(kept)}`",
             f"已保存。原标注副本：`{workspace.shown(kept)}`",
         )
+        if unread:
+            said += say(
+                f"\n\n{unread} labels that could not be read may be in that copy only.",
+                f"\n\n有 {unread} 条无法读取的标注可能只保留在副本中。",
+            )
         return [said + losses(written, say), False, *sheet_values(desk, say), *page_values(desk, say)]
 
     @told
