@@ -15,7 +15,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import cv2
@@ -46,15 +46,14 @@ def reference(bundle: Bundle, threads: int, engine_name: EngineName) -> Reader:
     from rapidocr import EngineType, RapidOCR
     from rapidocr.inference_engine.openvino import main as theirs
 
-    class Core(openvino.Core):  # type: ignore[misc]
+    def core() -> Any:
         """Computes as precisely as our side; left alone, OpenVINO takes bfloat16 where the processor has it."""
+        made = openvino.Core()
+        compile_model, hint = made.compile_model, "bf16" if engine_name == "openvino-bf16" else "f32"
+        made.compile_model = partial(compile_model, config={"INFERENCE_PRECISION_HINT": hint})
+        return made
 
-        def compile_model(self, model: Any, device_name: str) -> Any:
-            precision = "bf16" if engine_name == "openvino-bf16" else "f32"
-            return super().compile_model(model, device_name, {"INFERENCE_PRECISION_HINT": precision})
-
-    theirs.Core = Core
-
+    theirs.Core = core
     detection, recognition, orientation = (
         part_for(bundle, task) for task in ("detection", "recognition", "orientation")
     )
