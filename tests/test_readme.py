@@ -71,7 +71,9 @@ def test_every_command_runs(workplace: Path) -> None:
     ran = 0
     for line in commands(READMES[0]):
         if not line.startswith("ocrtune"):
-            assert line.startswith(("make ", "pip install ", "bash start_app.sh")), line  # the page has tests of its own
+            assert line.startswith(("make ", "pip install ", "bash start_app.sh")), (
+                line
+            )  # the page has tests of its own
             continue
         arguments = shlex.split(line)[1:]
         for prefix, extra in SHORTER.items():

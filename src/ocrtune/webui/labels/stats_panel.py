@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from ocrtune.data.stats import PERCENTILES, DatasetStats, dataset_stats
 from ocrtune.webui.errors import told
