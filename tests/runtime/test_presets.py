@@ -143,7 +143,8 @@ def test_cleaning_leaves_pages_and_lines_without_noise_as_they_are() -> None:
     cv2.putText(image, "text", (10, 40), cv2.FONT_HERSHEY_SIMPLEX, 1, (20, 20, 20), 2)
     own, view = pipeline(), with_preset(pipeline(), CLEAN)
     np.testing.assert_array_equal(view.detector.preprocess(image), own.detector.preprocess(image))
-    np.testing.assert_array_equal(view.recognizer.preprocess([image], 96), own.recognizer.preprocess([image], 96))
+    line = image[:, :96]
+    np.testing.assert_array_equal(view.recognizer.preprocess([line], 96), own.recognizer.preprocess([line], 96))
 
 
 def test_cleaning_takes_noise_out_of_the_lines_that_are_read() -> None:
