@@ -41,7 +41,7 @@ def command(
 
     document: nothing changes.
 
-    photo: detector's input shrunk by averaging and, where it is noisy, denoised and sharpened; noisy lines denoised.
+    photo: where noisy, detector's input shrunk by averaging, denoised and sharpened; noisy lines denoised.
 
     small-text: detector's input x1.5.
 

@@ -37,8 +37,8 @@ class Preset:
             the square.
         box_thresh: added to the bundle's box threshold.
         min_text_score: lines that are read with less confidence are left out; of a detector alone, nothing is.
-        clean: the detector sees the page shrunk by averaging and, where it is noisy, denoised and sharpened; lines that are
-            noisy are denoised before they are read.
+        clean: where a page is noisy, the detector sees it shrunk by averaging, denoised and sharpened; lines that are noisy
+            are denoised before they are read.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Preset:
             told.append(f"detector's input x{self.input_scale:g}")
         if self.clean:
             told += [
-                "detector's input shrunk by averaging and, where it is noisy, denoised and sharpened",
+                "where noisy, detector's input shrunk by averaging, denoised and sharpened",
                 "noisy lines denoised",
             ]
         if self.box_thresh:
@@ -74,7 +74,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         preset.name: preset
         for preset in (
             Preset("document", "Clean scans and screenshots: the bundle's own settings."),
-            Preset("photo", "Photos with noise or blur: cleaned before texts are looked for and read.", clean=True),
+            Preset(
+                "photo", "Photos with noise, as of bad light: cleaned before texts are looked for and read.", clean=True
+            ),
             Preset("small-text", "Small print: the page is looked at enlarged.", input_scale=1.5),
             Preset(
                 "complex",
@@ -141,7 +143,7 @@ class _View(DetectionPreprocess):
         seen = np.asarray(
             cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8
         )
-        return _sharpened(_denoised(seen)) if _noise(seen) > _NOISY_PAGE else seen
+        return _sharpened(_denoised(seen)) if _noise(seen) > _NOISY_PAGE else super().resized(image)
 
 
 class _DenoisedLines(LinePreprocess):
