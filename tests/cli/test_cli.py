@@ -214,7 +214,10 @@ def test_config_weights_and_doctor() -> None:
     assert {"ppocrv2.0-server-det-train", "ppocrv6-medium-rec-train"} <= {entry["name"] for entry in training}
     fails(2, "weights", "list", "--kind", "pickles", says="onnx, training, backbone")
     fails(2, "weights", "get", "ppocrv9-mobile", says="no published model")
-    assert json.loads(ocrtune("doctor", "--json").stdout)["missing_extras"] == []
+    found = json.loads(ocrtune("doctor", "--json").stdout)
+    assert found["missing_extras"] == []
+    assert {"torch", "fastapi", "gradio", "openvino", "numpy"} <= set(found["packages"])
+    assert "pytest" not in found["packages"]
 
 
 def test_wrong_calls_are_explained(tmp_path: Path) -> None:

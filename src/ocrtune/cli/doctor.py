@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import sys
 
 from ocrtune.cli.console import Output
@@ -11,32 +12,9 @@ from ocrtune.cli.options import Json
 
 NAME = "doctor"
 EXAMPLES = "Example:\n\nocrtune doctor --json"
-_PACKAGES = {
-    "base": (
-        "numpy",
-        "opencv-python-headless",
-        "onnxruntime",
-        "onnx",
-        "shapely",
-        "pyclipper",
-        "pydantic",
-        "safetensors",
-    ),
-    "train": ("torch", "lightning-fabric", "tensorboard"),
-    "serve": (
-        "fastapi",
-        "uvicorn",
-        "python-multipart",
-        "grpcio",
-        "grpcio-health-checking",
-        "grpcio-reflection",
-        "prometheus-client",
-    ),
-    "sweep": ("optuna",),
-    "scale": ("ray", "pyarrow", "pandas"),
-    "mlflow": ("mlflow-skinny",),
-    "wandb": ("wandb",),
-}
+_COLLECTIONS = ("all", "dev")
+"""Extras that repeat others, or are for whoever works on ocrtune."""
+_REQUIREMENT = re.compile(r"([\w.-]+)(\[[^]]*\])?[^;]*(?:;.*extra == [\"'](?P<extra>[\w-]+)[\"'])?")
 
 
 def command(json: Json = False) -> None:
@@ -48,7 +26,7 @@ def command(json: Json = False) -> None:
     output = Output(json)
     rows: list[tuple[str, str, str]] = []
     missing: list[str] = []
-    for extra, packages in _PACKAGES.items():
+    for extra, packages in needed_packages().items():
         for package in packages:
             try:
                 rows.append((package, importlib.metadata.version(package), extra))
@@ -74,6 +52,17 @@ def command(json: Json = False) -> None:
         output.next(f"{sys.executable} -m pip install 'ocrtune[{sorted(set(missing))[0]}]'")
     else:
         output.next("ocrtune demo")
+
+
+def needed_packages() -> dict[str, list[str]]:
+    """Packages that each extra asks for, by the installed package's own description; ``base`` is what all need."""
+    packages: dict[str, list[str]] = {"base": []}
+    for requirement in importlib.metadata.requires("ocrtune") or []:
+        found = _REQUIREMENT.match(requirement)
+        extra = (found and found["extra"]) or "base"
+        if found is not None and found[1] != "ocrtune" and extra not in _COLLECTIONS:
+            packages.setdefault(extra, []).append(found[1])
+    return packages
 
 
 def _training_facts() -> dict[str, str]:
