@@ -90,7 +90,7 @@ def load_pipeline(bundle: Bundle, threads: int | None = None, engine: EngineName
         load_detector(bundle, threads, engine),
         load_recognizer(bundle, threads, engine),
         load_orientation(bundle, threads, engine) if bundle.part("orientation") else None,
-        threads,
+        threads=threads,
     )
 
 

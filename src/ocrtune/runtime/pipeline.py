@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.crop import crop_region, turned_over
@@ -28,6 +28,7 @@ class OcrPipeline:
     detector: TextDetector
     recognizer: TextRecognizer
     orientation: LineOrientation | None = None
+    _: KW_ONLY
     min_text_score: float = 0.0
     threads: int = 1
 
