@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ class BareSteps:
     Args:
         task: what would be trained.
         config: of the run; one process, whatever it says.
-        scales: of the learning rate, by parameter, as `Task.lr_scales` gives them; None where only time or memory counts.
+        scaled: give parameters the learning rates of their own that the run would; not where only time or memory counts.
 
     Attributes:
         lr: the peak rate of the run, with these scales.
@@ -32,7 +31,7 @@ class BareSteps:
         ConfigError: a part of the network is named that does not exist, or nothing would train.
     """
 
-    def __init__(self, task: Task, config: TrainConfig, scales: Mapping[str, float] | None = None) -> None:
+    def __init__(self, task: Task, config: TrainConfig, scaled: bool = False) -> None:
         self._task, self._config = task, config
         cuda = torch.cuda.is_available() and config.trainer.num_gpus > 0
         self.device = torch.device("cuda" if cuda else "cpu")
@@ -40,6 +39,7 @@ class BareSteps:
         self._fabric = Fabric(accelerator=self.device.type, devices=1, precision=precision)
         torch.manual_seed(config.trainer.seed)
         network = task.network()
+        scales = task.lr_scales(network) if scaled else None
         outline = make_outline(task, config, network, scales is not None, world_size=1)
         self.lr, self._freeze = outline.lr, outline.freeze
         optimizer = build_optimizer(network, config.optimizer, self.lr, scales)

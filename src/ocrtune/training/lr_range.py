@@ -118,7 +118,7 @@ def lr_range_test(task: Task, config: TrainConfig, steps: int, each: Callable[[]
         GateError: the loss is not finite before anything was learnt.
         OcrtuneError: a sample cannot be made.
     """
-    trained, start = BareSteps(task, config, task.lr_scales(task.network())), BareSteps(task, config)
+    trained, start = BareSteps(task, config, scaled=True), BareSteps(task, config)
     factors = np.geomspace(1 / SPAN, SPAN, steps)
     stream = loaded_batches(
         task,

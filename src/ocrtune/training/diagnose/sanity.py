@@ -68,7 +68,7 @@ def overfit_one_batch(
 def _losses(task: Task, config: TrainConfig, lr: float) -> list[float]:
     """The loss of the same batch before each step, and after the last; ends early when it is low enough, or far too high."""
     with torch.random.fork_rng():
-        steps = BareSteps(task, config, task.lr_scales(task.network()))
+        steps = BareSteps(task, config, scaled=True)
         (loaded,) = loaded_batches(
             task, first_batch=0, count=1, batch_size=config.batch_size, seed=config.trainer.seed, num_workers=0
         )
