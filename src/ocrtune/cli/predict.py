@@ -67,7 +67,7 @@ def command(
         raise UsageError(f"label files of {format} cannot name a PDF's pages", hint="use --format json, jsonl or text")
     if format == "icdar" and out is not None:
         _check_free(out)
-    model = page_model(resolve_bundle(bundle), preset or "", runs_on)
+    model = page_model(resolve_bundle(bundle), preset, runs_on)
     if chosen is not None:
         output.say(f"preset {chosen.name}: {chosen.told()}")
     with output.bar("images", len(images)) as each:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -92,6 +93,26 @@ def load_pipeline(bundle: Bundle, threads: int | None = None, engine: EngineName
         load_orientation(bundle, threads, engine) if bundle.part("orientation") else None,
         threads=threads,
     )
+
+
+LineModel: TypeAlias = TextRecognizer | LineOrientation
+PageFinder: TypeAlias = OcrPipeline | TextDetector
+
+
+def load_model(bundle: Bundle, engine: EngineName = "onnxruntime") -> PageFinder | LineModel:
+    """A bundle of any task, ready to run.
+
+    Raises:
+        BundleError: it has no ONNX file, or its settings do not fit.
+        MissingExtraError: the engine is not installed.
+    """
+    loaders: Mapping[TaskName, Callable[..., PageFinder | LineModel]] = {
+        "ocr": load_pipeline,
+        "detection": load_detector,
+        "recognition": load_recognizer,
+        "orientation": load_orientation,
+    }
+    return loaders[bundle.manifest.task](bundle, engine=engine)
 
 
 def part_for(bundle: Bundle, task: TaskName) -> Bundle:

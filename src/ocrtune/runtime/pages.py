@@ -10,9 +10,10 @@ from ocrtune.errors import UsageError
 from ocrtune.page import Image, Page, Polygon, TextRegion, whole_image
 from ocrtune.runtime.detector import TextDetector
 from ocrtune.runtime.engines import EngineName
-from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
+from ocrtune.runtime.load import LineModel, PageFinder, load_model
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.presets import PRESETS, with_preset
+from ocrtune.runtime.recognizer import TextRecognizer
 
 PagesModel: TypeAlias = Callable[[Sequence[Image]], list[list[TextRegion]]]
 """Finds or reads the texts of several images, uint8 [H, W, 3] BGR each; one list of regions an image."""
@@ -33,12 +34,11 @@ def pages_models(bundle: Bundle, engine: EngineName = "onnxruntime") -> Mapping[
         BundleError: the bundle has no ONNX file, or its settings do not fit.
         MissingExtraError: the engine is not installed.
     """
-    task = bundle.manifest.task
-    if task not in ("ocr", "detection"):
-        return {"": _line_model(bundle, engine)}
-    model = load_pipeline(bundle, engine=engine) if task == "ocr" else load_detector(bundle, engine=engine)
+    model = load_model(bundle, engine)
+    if not isinstance(model, (OcrPipeline, TextDetector)):
+        return {"": reader_of(model)}
     views = {"": model, **{name: with_preset(model, preset) for name, preset in PRESETS.items()}}
-    return {name: _page_reader(view) for name, view in views.items()}
+    return {name: reader_of(view) for name, view in views.items()}
 
 
 def pages_model(bundle: Bundle, preset: str = "", engine: EngineName = "onnxruntime") -> PagesModel:
@@ -55,29 +55,26 @@ def pages_model(bundle: Bundle, preset: str = "", engine: EngineName = "onnxrunt
     return models[preset]
 
 
-def _page_reader(model: OcrPipeline | TextDetector) -> PagesModel:
+def reader_of(model: PageFinder | LineModel) -> PagesModel:
+    """What runs a bundle as something that looks at whole images."""
     if isinstance(model, OcrPipeline):
         return model.read_pages
-    return lambda images: [model.detect(image) for image in images]
-
-
-def _line_model(bundle: Bundle, engine: EngineName) -> PagesModel:
-    if bundle.manifest.task == "recognition":
-        recognizer = load_recognizer(bundle, engine=engine)
+    if isinstance(model, TextDetector):
+        return lambda images: [model.detect(image) for image in images]
+    if isinstance(model, TextRecognizer):
 
         def read(images: Sequence[Image]) -> list[list[TextRegion]]:
             return [
                 [TextRegion(_outline(image), line.text, text_score=line.confidence, angle=180.0 * line.turned)]
-                for image, line in zip(images, recognizer.read(images), strict=True)
+                for image, line in zip(images, model.read(images), strict=True)
             ]
 
         return read
-    orientation = load_orientation(bundle, engine=engine)
 
     def turned(images: Sequence[Image]) -> list[list[TextRegion]]:
         found = []
-        for image, probability in zip(images, orientation.probabilities(images).tolist(), strict=True):
-            angle = 180.0 if probability > orientation.thresholds.turn_thresh else 0.0
+        for image, probability in zip(images, model.probabilities(images).tolist(), strict=True):
+            angle = 180.0 if probability > model.thresholds.turn_thresh else 0.0
             score = probability if angle else 1 - probability
             found.append([TextRegion(_outline(image), score=score, angle=angle)])
         return found

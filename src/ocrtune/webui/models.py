@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
-from ocrtune.bundle import MANIFEST, Bundle, TaskName
-from ocrtune.runtime.detector import TextDetector
-from ocrtune.runtime.load import load_detector, load_orientation, load_pipeline, load_recognizer
-from ocrtune.runtime.orientation import LineOrientation
-from ocrtune.runtime.pipeline import OcrPipeline
-from ocrtune.runtime.recognizer import TextRecognizer
+from ocrtune.bundle import MANIFEST, Bundle
+from ocrtune.runtime.load import LineModel, PageFinder, load_model
 
 _KEPT = 3
-Model: TypeAlias = OcrPipeline | TextDetector | TextRecognizer | LineOrientation
-LOADERS: dict[TaskName, Callable[[Bundle], Model]] = {
-    "ocr": load_pipeline,
-    "detection": load_detector,
-    "recognition": load_recognizer,
-    "orientation": load_orientation,
-}
 
 
 @dataclass
@@ -36,9 +23,9 @@ class Models:
 
     busy: threading.Lock = field(default_factory=threading.Lock)
     _loading: threading.Lock = field(default_factory=threading.Lock)
-    _loaded: OrderedDict[tuple[Path, int], Model] = field(default_factory=OrderedDict)
+    _loaded: OrderedDict[tuple[Path, int], PageFinder | LineModel] = field(default_factory=OrderedDict)
 
-    def get(self, bundle: Bundle) -> Model:
+    def get(self, bundle: Bundle) -> PageFinder | LineModel:
         """A bundle, ready to run; loaded again when its folder was written anew.
 
         Raises:
@@ -47,7 +34,7 @@ class Models:
         key = (bundle.path, (bundle.path / MANIFEST).stat().st_mtime_ns)
         with self._loading:
             if key not in self._loaded:
-                self._loaded[key] = LOADERS[bundle.manifest.task](bundle)
+                self._loaded[key] = load_model(bundle)
             self._loaded.move_to_end(key)
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)

@@ -19,7 +19,8 @@ from ocrtune.bundle import Bundle
 from ocrtune.page import Image, Page, TextRegion
 from ocrtune.runtime.decode import ProbMap
 from ocrtune.runtime.detector import TextDetector
-from ocrtune.runtime.pages import PageModel, page_json, page_model
+from ocrtune.runtime.load import LineModel, PageFinder
+from ocrtune.runtime.pages import PageModel, page_json, reader_of
 from ocrtune.runtime.pdf import render_pdf_page
 from ocrtune.runtime.pipeline import OcrPipeline
 from ocrtune.runtime.presets import preset_by_name, with_preset
@@ -163,11 +164,10 @@ class Looks:
 
     def _look(self, bundle: Bundle, preset: str, image: Image, name: str) -> Look:
         view = _view(self.models, bundle, preset)
-        if view is None:
-            read_line = page_model(bundle)
+        if not isinstance(view, (OcrPipeline, TextDetector)):
             with self.models.busy:
                 started = time.perf_counter()
-                whole = read_line(image)
+                (whole,) = reader_of(view)([image])
                 return Look(name, image, None, Tuning(), time.perf_counter() - started, whole=whole)
         detector = view.detector if isinstance(view, OcrPipeline) else view
         least = view.min_text_score if isinstance(view, OcrPipeline) else 0.0
@@ -186,19 +186,14 @@ def looking(models: Models, bundle: Bundle, preset: str) -> PageModel:
     Raises:
         BundleError: the bundle cannot be run.
     """
-    view = _view(models, bundle, preset)
-    if view is None:
-        return page_model(bundle)
-    return view.read if isinstance(view, OcrPipeline) else view.detect
+    read = reader_of(_view(models, bundle, preset))
+    return lambda image: read([image])[0]
 
 
-def _view(models: Models, bundle: Bundle, preset: str) -> OcrPipeline | TextDetector | None:
-    """None where the bundle takes an image as one line."""
-    if bundle.manifest.task not in ("ocr", "detection"):
-        return None
+def _view(models: Models, bundle: Bundle, preset: str) -> PageFinder | LineModel:
+    """A bundle through a preset; what takes an image as one line has none, and comes as it is."""
     model = models.get(bundle)
-    assert isinstance(model, (OcrPipeline, TextDetector)), "the task says so"
-    return with_preset(model, preset_by_name(preset))
+    return with_preset(model, preset_by_name(preset)) if isinstance(model, (OcrPipeline, TextDetector)) else model
 
 
 def compact_json(page: dict[str, Any]) -> str:
