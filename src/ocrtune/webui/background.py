@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,6 +18,7 @@ from ocrtune.errors import UsageError
 from ocrtune.files import write_whole
 
 _LONG_LINE = 1 << 10  # bytes
+_WHOLE = 10_000  # lines, or an object that is as long: it may name every page
 JOB, OUTPUT, ENDED = "job.json", "job.log", "job.exit"
 _KEEP_CODE = 'trap : TERM INT; "$@"; code=$?; echo $code > "$0"; exit $code'
 """Waits for a command through the signals that stop it, and leaves its exit status in the file that is named first."""
@@ -107,6 +109,17 @@ class Job:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def result(self) -> dict[str, Any] | None:
+        """The JSON object that a command with ``--json`` printed last; None where it came to none."""
+        for line in reversed(self.output(_WHOLE).splitlines()):
+            if line.startswith("{"):
+                try:
+                    found: dict[str, Any] = json.loads(line)
+                except ValueError:
+                    continue
+                return found
+        return None
 
     def forget(self) -> None:
         """Remove what a job that has ended left in its folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,13 +118,7 @@ class Outcome:
 
 def outcome(job: Job) -> Outcome:
     """What the last line of JSON of a job that has ended says."""
-    said: dict[str, Any] = {"what": job.output(5)}
-    for line in job.output(200).splitlines():
-        if line.startswith("{"):
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
+    said = job.result() or {"what": job.output(5)}
     if job.exit_code != 0:
         return Outcome(fault=said)
     file = Path(said["file"])

@@ -12,7 +12,7 @@ from ocrtune.webui import words
 from ocrtune.webui.language import Language
 from ocrtune.webui.markup import duration, notice, progress_bar
 from ocrtune.webui.trainings import REPORT, Training
-from ocrtune.webui.watching import PHASES, Phase, Stage, phase, stages
+from ocrtune.webui.watching import PHASES, Phase, Stage, phase
 from ocrtune.webui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,10 +42,15 @@ def title(training: Training, say: Language) -> str:
     return f"{training.name} · {say(*_STATES[training.state])}"
 
 
-def status(training: Training, workspace: Workspace, say: Language) -> str:
-    """Where a training stands, as HTML: what is done, what is at work, how long it takes, what to do."""
+def status(training: Training, several: Sequence[Stage], workspace: Workspace, say: Language) -> str:
+    """Where a training stands, as HTML: what is done, what is at work, how long it takes, what to do.
+
+    Args:
+        training: whose state is told.
+        several: its models, which keep what they have read.
+        workspace, say: the page's.
+    """
     at = phase(training.result)
-    several = stages(training.result)
     state = training.state
     parts = [_facts(training, say), _ladder(at, state, say)]
     if state == "running" and len(several) > 1 and at != "done":

@@ -54,3 +54,12 @@ def duration(say: Language, seconds: float) -> str:
     if minutes < 60:
         return say(f"{minutes} min", f"{minutes} 分钟")
     return say(f"{minutes // 60} h {minutes % 60} min", f"{minutes // 60} 小时 {minutes % 60} 分钟")
+
+
+def table(columns: list[str], rows: list[list[object]]) -> str:
+    """An HTML table."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="wide"><table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )

@@ -56,15 +56,13 @@ class Stage:
 
     @property
     def phase(self) -> Phase:
-        for phase, path in (
+        ends: tuple[tuple[Phase, Path], ...] = (
             ("base", self.run / CONFIG),
             ("train", self.folder / "run" / "final_model.pth"),
             ("export", self.folder / "run" / "bundle" / MANIFEST),
             ("calibrate", self.folder / "bundle" / MANIFEST),
-        ):
-            if not path.is_file():
-                return phase  # type: ignore[return-value]
-        return "report"
+        )
+        return next((phase for phase, path in ends if not path.is_file()), "report")
 
     @cached_property
     def metrics(self) -> list[dict[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from ocrtune.webui.language import Language
 
 _TASKS = {
@@ -94,12 +92,3 @@ def severity(name: str, say: Language) -> str:
 def diagnosis(code: str, say: Language) -> str:
     """What a diagnosis is about."""
     return say(*_DIAGNOSES.get(code, (code, code)))
-
-
-def table(columns: list[str], rows: list[list[object]]) -> str:
-    """An HTML table."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table class="compared"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from ocrtune.webui.language import Language
 from ocrtune.webui.workspace import Workspace
 
 _PARTS = {"train": ("training", "训练"), "val": ("validation", "验证"), "test": ("test", "测试")}
+_LINES = 10_000  # of a job's output, searched for warnings
 _RULE_FILES = (".csv", ".json")
 
 
@@ -229,11 +229,10 @@ def job_text(
         shown: how visitors read a data set that was written.
         say: the page's language.
     """
-    lines = job.output(10_000).splitlines()
     if job.running:
-        told_last = f"\n\n`{lines[-1]}`" if lines else ""
-        return say("Working …", "正在处理…") + told_last
-    content = _json_object(lines)
+        last = job.output(1)
+        return say("Working …", "正在处理…") + (f"\n\n`{last}`" if last else "")
+    lines, content = job.output(_LINES).splitlines(), job.result()
     if content is not None and "error" in content and "what" in content:
         rest = [content.get(key) for key in ("where", "expected", "to_do")]
         return "" + "\n\n".join(str(part) for part in (content["what"], *rest) if part)
@@ -243,14 +242,3 @@ def job_text(
         return say("It ended without a result:", "已结束但没有结果：") + f"\n```\n{last}\n```"
     done = "".join(f"\n- {what}: `{shown(where)}`" for what, where in result(content))
     return say("Done", "完成") + done + warnings
-
-
-def _json_object(lines: Sequence[str]) -> dict[str, Any] | None:
-    for line in reversed(lines):
-        if line.startswith("{"):
-            try:
-                content = json.loads(line)
-            except ValueError:
-                continue
-            return content if isinstance(content, dict) else None
-    return None

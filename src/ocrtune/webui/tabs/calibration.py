@@ -21,6 +21,7 @@ from ocrtune.webui.choices import model_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.language import Language
 from ocrtune.webui.maps import LOWEST_BOX_THRESH
+from ocrtune.webui.markup import table
 from ocrtune.webui.workspace import Workspace
 
 _NAME = re.compile(r"\w[\w.-]*")
@@ -204,7 +205,7 @@ def _compared(models: Sequence[tuple[str, Counts, DetectionThresholds]], say: La
         interval.append(f"{low:.3f} … {high:.3f}")
         for row, value in zip(settings, (at.bin_thresh, at.box_thresh, at.unclip_ratio), strict=True):
             row.append(f"{value:g}")
-    return words.table(["", *(name for name, _, _ in models)], [*rows, interval, *settings])
+    return table(["", *(name for name, _, _ in models)], [*rows, interval, *settings])
 
 
 def _legend(say: Language) -> str:

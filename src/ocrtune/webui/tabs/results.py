@@ -13,7 +13,7 @@ from ocrtune.webui import words
 from ocrtune.webui.errors import told
 from ocrtune.webui.language import Language
 from ocrtune.webui.live import diagnoses
-from ocrtune.webui.markup import duration, empty, notice
+from ocrtune.webui.markup import duration, empty, notice, table
 from ocrtune.webui.outcomes import Outcome
 from ocrtune.webui.plots import curve_plots, drawn
 from ocrtune.webui.workspace import Workspace
@@ -63,8 +63,8 @@ def results_tab(workspace: Workspace, say: Language) -> None:
         outcomes = Outcome.all(workspace)
         names = [outcome.name(workspace) for outcome in outcomes]
         value = name if name in names else next(iter(names), None)
-        table = words.table(_headers(say), [_row(o, workspace, say) for o in outcomes]) if outcomes else ""
-        return table, gr.update(choices=names, value=value)
+        shown = table(_headers(say), [_row(o, workspace, say) for o in outcomes]) if outcomes else ""
+        return shown, gr.update(choices=names, value=value)
 
     def look(name: str | None) -> list[Any]:
         outcome = next((o for o in Outcome.all(workspace) if o.name(workspace) == name), None)
@@ -140,8 +140,7 @@ def _closely(outcome: Outcome, say: Language) -> str:
     rows = outcome.comparison(say)
     if all(row[-1] == "–" for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    table = words.table(columns, rows)
-    return f'<div class="training">{notice(verdict, bad=not better)}{table}</div>'
+    return f'<div class="training">{notice(verdict, bad=not better)}{table(columns, rows)}</div>'
 
 
 def _offered(outcome: Outcome, workspace: Workspace, say: Language) -> list[dict[str, Any]]:

@@ -225,7 +225,7 @@ def _live(workspace: Workspace, say: Language) -> gr.Dropdown:
         state = training.state
         now = {
             "choices": (choices, training.name),
-            "shown": status(training, workspace, say),
+            "shown": status(training, several, workspace, say),
             "state": (training.name, state),
             "plots": (training.name, _stamp(several[-1].run / "metrics.csv")),
             "found": diagnoses(several, say),
