@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import chain
@@ -83,3 +84,27 @@ def test_pieces_keep_their_order_and_their_faults(threads: int) -> None:
     assert each(lambda piece: piece * 2, range(20), threads) == list(range(0, 40, 2))
     with pytest.raises(ZeroDivisionError):
         each(lambda piece: 1 // piece, [1, 0, 1], threads)
+
+
+LETS_GO_IN_A_THREAD = """
+import os, signal, sys, threading
+from pathlib import Path
+from ocrtune.runtime.engines import OpenVinoEngine
+signals = []
+signal.signal(signal.SIGTERM, lambda *_: signals.append("reached"))
+engines = [OpenVinoEngine(Path(sys.argv[1]))]
+thread = threading.Thread(target=engines.clear)
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGTERM)
+print(*signals)
+"""
+
+
+def test_a_signal_reaches_a_process_that_let_go_of_openvino_in_another_thread() -> None:
+    """OpenVINO's plug-in has a stack for signals, and gives it back whichever thread lets it go."""
+    model = published_bundle("ppocrv4-mobile-det").onnx
+    done = subprocess.run(
+        [sys.executable, "-c", LETS_GO_IN_A_THREAD, model], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "reached\n"), done.stderr

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from ocrtune.runtime.engines import OnnxEngine, import_openvino
+from ocrtune.runtime.engines import OnnxEngine, openvino_core
 from ocrtune.runtime.preprocess import Batch
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def differing_openvino_node(network: bytes, exported: Path, batch: Batch, tolera
     Raises:
         MissingExtraError: OpenVINO is not installed.
     """
-    openvino = import_openvino()
-    model = openvino.Core().read_model(exported)
+    core = openvino_core()
+    model = core.read_model(exported)
     results = {name for output in model.outputs for name in output.get_names()}
     known = {name for node in model.get_ordered_ops() for output in node.outputs() for name in output.get_names()}
 
     def values(names: Sequence[str]) -> Values:
         model.add_outputs([name for name in names if name not in results])
-        compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         found = compiled([batch])
         return {name: found[name] for name in names}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ocrtune.runtime.engines import import_openvino
+from ocrtune.runtime.engines import import_openvino, openvino_core
 
 
 def write_openvino(onnx: Path, path: Path, half: bool) -> None:
@@ -19,4 +19,4 @@ def write_openvino(onnx: Path, path: Path, half: bool) -> None:
         MissingExtraError: OpenVINO is not installed.
     """
     openvino = import_openvino()
-    openvino.save_model(openvino.Core().read_model(onnx), path, compress_to_fp16=half)
+    openvino.save_model(openvino_core().read_model(onnx), path, compress_to_fp16=half)

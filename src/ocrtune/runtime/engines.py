@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -127,7 +128,7 @@ class _OpenVino:
     """
 
     def __init__(self, model: Path, threads: int | None = None, together: int = 1, bf16: bool = False) -> None:
-        openvino = import_openvino()
+        core = openvino_core()
         if not model.is_file():
             raise BundleError("the file does not exist", where=model)
         settings = {
@@ -135,7 +136,6 @@ class _OpenVino:
             "INFERENCE_NUM_THREADS": threads or available_cores(),
             "NUM_STREAMS": together,
         }
-        core = openvino.Core()
         try:
             self._model = core.compile_model(core.read_model(self._prepared(model)), "CPU", settings)
         except RuntimeError as error:
@@ -214,6 +214,23 @@ def import_openvino() -> Any:
     except ImportError as error:
         raise_missing_extra("openvino", "openvino", error)
     return openvino
+
+
+def openvino_core() -> Any:
+    """The process's one ``openvino.Core``.
+
+    It is kept, because a core that goes takes OpenVINO's plug-in with it, and this one its stack for signals: where that
+    happens in another thread than the one that loaded it, the next signal ends the process (2026.4).
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+    """
+    return _core(import_openvino())
+
+
+@functools.cache
+def _core(openvino: Any) -> Any:
+    return openvino.Core()
 
 
 def available_cores() -> int:
