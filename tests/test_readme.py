@@ -24,9 +24,8 @@ SHORTER = {
         "10m",
         "--sizes",
         "640,960",
-        "detection.schedule.steps=6",
-        "detection.input.view_size=160",
-        "recognition.schedule.steps=4",
+        *("detection.schedule.steps=6", "detection.input.view_size=160", "detection.trainer.evals=1"),
+        *("recognition.schedule.steps=4", "recognition.data.batch_size=8", "recognition.trainer.evals=1"),
     ],
     "ocrtune adapt receipts/train --val receipts/val --task detection": [
         "--sizes",
@@ -35,8 +34,8 @@ SHORTER = {
         "input.view_size=160",
     ],
     "ocrtune train configs/detection.yaml": ["schedule.steps=2", "input.view_size=96"],
-    "ocrtune train configs/recognition.yaml": ["schedule.steps=2"],
-    "ocrtune train configs/orientation.yaml": ["schedule.steps=2"],
+    "ocrtune train configs/recognition.yaml": ["schedule.steps=2", "data.batch_size=8"],
+    "ocrtune train configs/orientation.yaml": ["schedule.steps=2", "data.batch_size=8"],
     "ocrtune calibrate ppocrv4-mobile-det receipts/train": ["--sizes", "640"],
     "ocrtune train det.yaml": ["schedule.steps=2", "input.view_size=96", "data.num_workers=1", "data.batch_size=2"],
 }
@@ -53,8 +52,8 @@ def commands(name: str) -> list[str]:
 def workplace(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Path:
     """A folder with configs/, a small receipts/ and a configuration of PaddleOCR, as the READMEs assume it."""
     folder = tmp_path_factory.mktemp("readme")
-    for part, count in (("train", 24), ("val", 6)):
-        write_heads(read_dataset(f"icdar:{receipts / part}")[:count], 10, folder / "receipts" / part)
+    for part, count in (("train", 16), ("val", 5)):
+        write_heads(read_dataset(f"icdar:{receipts / part}")[:count], 8, folder / "receipts" / part)
     os.symlink(ROOT / "configs", folder / "configs")
     (folder / "PP-OCRv4_mobile_det.yml").write_text(as_yaml(official("PP-OCRv4_mobile_det")), encoding="utf-8")
     return folder

@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ocrtune.calibration.confidence import expected_calibration_error, fit_margin, fit_second_look, fit_temperature
+from ocrtune.calibration.confidence import (
+    MARGINS,
+    calibrate_reading,
+    expected_calibration_error,
+    fit_margin,
+    fit_second_look,
+    fit_temperature,
+)
+from ocrtune.page import Page
+from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import LineResult
-from ocrtune.runtime.recognizer import tempered
+from ocrtune.runtime.load import load_recognizer
+from ocrtune.runtime.recognizer import RecognitionThresholds, tempered
+from ocrtune.weights.registry import published_bundle
 
 
 def lines(confidence: list[float], right: list[bool]) -> list[LineResult]:
@@ -48,3 +61,23 @@ def test_a_margin_is_taken_only_where_it_pays_and_the_smallest_of_the_best() -> 
 
     assert fit_margin({0.0: read(800), 0.05: read(830), 0.1: read(830), 0.15: read(810)}, "exact") == 0.05
     assert fit_margin({0.0: read(800), 0.05: read(803), 0.1: read(790)}, "exact") == 0.0
+
+
+@pytest.mark.slow
+def test_only_lines_that_can_matter_are_read_again(cable_pages: list[Page]) -> None:
+    """The same settings as where all lines are read with each of them."""
+    pages = cable_pages[:30]
+    recognizer = load_recognizer(published_bundle("ppocrv4-mobile-rec"))
+
+    def read(margin: float, second_look: float) -> list[LineResult]:
+        preprocess = recognizer.preprocess.model_copy(update={"margin": margin})
+        thresholds = RecognitionThresholds(second_look=second_look)
+        return evaluate_recognizer(replace(recognizer, preprocess=preprocess, thresholds=thresholds), pages)
+
+    readings = {margin: read(margin, 0.0) for margin in MARGINS}
+    margin = fit_margin(readings, "exact")
+    second_look, results = fit_second_look(readings[margin], read(margin, 1.0), "exact")
+    fitted = calibrate_reading(recognizer, pages, "exact")
+    assert fitted.preprocess.margin == margin
+    assert fitted.thresholds.second_look == second_look > 0, "some of these lines stand on their head"
+    assert fitted.thresholds.temperature == fit_temperature(results, "exact")

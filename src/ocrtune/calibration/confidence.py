@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrtune.data.lines import MAX_FIT_LINES, spread_sample
-from ocrtune.page import Page
+from ocrtune.page import Page, TextRegion
 from ocrtune.recognition.evaluate import evaluate_recognizer
 from ocrtune.recognition.metric import LineResult, TextPolicy
 from ocrtune.runtime.recognizer import RecognitionThresholds, TextRecognizer, tempered
@@ -21,7 +21,7 @@ MARGINS = (0.0, 0.05, 0.1, 0.15)
 MIN_GAIN = 0.005
 """Share of lines that must become right before lines are looked at twice, which costs time, or cut out with a margin."""
 FITTING_PASSES = len(MARGINS) + 1
-"""How often `calibrate_reading` reads its lines."""
+"""How often `calibrate_reading` reads its lines at most."""
 _GRID = np.exp(np.linspace(math.log(0.25), math.log(6.0), 60))
 _BINS = 10
 
@@ -53,7 +53,7 @@ def fit_second_look(
 
     Args:
         once: lines that were read once, with temperature 1.
-        twice: the same with every line read both ways.
+        twice: the same, with those read both ways whose confidence is below the last of `SECOND_LOOKS`.
         policy: how lines are compared.
 
     Returns:
@@ -80,19 +80,36 @@ def calibrate_reading(recognizer: TextRecognizer, pages: Sequence[Page], policy:
     """
     pages = spread_sample(pages, MAX_FIT_LINES)
 
-    def read(margin: float, second_look: float) -> list[LineResult]:
+    def read(lines: Sequence[Page], margin: float, second_look: float = 0.0) -> list[LineResult]:
         preprocess = recognizer.preprocess.model_copy(update={"margin": margin})
         thresholds = RecognitionThresholds(second_look=second_look)
-        return evaluate_recognizer(replace(recognizer, preprocess=preprocess, thresholds=thresholds), pages)
+        return evaluate_recognizer(replace(recognizer, preprocess=preprocess, thresholds=thresholds), lines)
 
-    readings = {margin: read(margin, 0.0) for margin in MARGINS}
+    plain = read(pages, 0.0)
+    wrong = _only(pages, [result for result in plain if not result.right(policy)])
+
+    def can_win(margin: float) -> bool:
+        return sum(result.right(policy) for result in read(wrong, margin)) > MIN_GAIN * len(plain)
+
+    readings = {0.0: plain, **{margin: read(pages, margin) for margin in MARGINS[1:] if can_win(margin)}}
     margin = fit_margin(readings, policy)
-    second_look, results = fit_second_look(readings[margin], read(margin, 1.0), policy)
+    once, doubt = readings[margin], SECOND_LOOKS[-1]
+    again = iter(read(_only(pages, [result for result in once if result.confidence < doubt]), margin, doubt))
+    twice = [next(again) if result.confidence < doubt else result for result in once]
+    second_look, results = fit_second_look(once, twice, policy)
     return replace(
         recognizer,
         preprocess=recognizer.preprocess.model_copy(update={"margin": margin}),
         thresholds=RecognitionThresholds(temperature=fit_temperature(results, policy), second_look=second_look),
     )
+
+
+def _only(pages: Sequence[Page], results: Sequence[LineResult]) -> list[Page]:
+    """The pages with nothing but the lines of some results, in their order."""
+    lines: dict[int, list[TextRegion]] = {}
+    for result in results:
+        lines.setdefault(result.page, []).append(pages[result.page].regions[result.region])
+    return [pages[number].with_regions(regions) for number, regions in lines.items()]
 
 
 def fit_margin(readings: Mapping[float, Sequence[LineResult]], policy: TextPolicy) -> float:
