@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ocrtune.bundle import Bundle
 from ocrtune.data.formats import read_dataset
 from support.paddle_configs import as_yaml, official
 from support.pages import write_heads
@@ -85,6 +86,7 @@ def test_every_command_runs(workplace: Path) -> None:
         assert "Traceback" not in done.stderr
         ran += 1
     assert ran > 12
+    assert Bundle.load(workplace / "adapted" / "bundle").manifest.task == "ocr", "what boxes with texts allow"
     assert (workplace / "adapted" / "report.html").is_file()
     assert (workplace / "found.json").is_file()
     assert (workplace / "detector.onnx").is_file()

@@ -169,7 +169,7 @@ def test_what_is_found_in_data_is_told_in_both_languages(tmp_path: Path) -> None
 
 
 def test_demo_data_are_drawn_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(found, "DEMO_PAGES", {"train": 2, "val": 1})
+    monkeypatch.setattr(found, "demo_parts", lambda: [("train", 2, 1), ("val", 1, 2)])
     shares: list[float] = []
     folders = demo_data(workspace, shares.append)
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])

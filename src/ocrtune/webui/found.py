@@ -11,13 +11,12 @@ from pathlib import Path
 from ocrtune.data.check import CheckReport, CheckSettings, check_dataset
 from ocrtune.data.formats import parse_dataset_path
 from ocrtune.data.lines import task_of
-from ocrtune.data.synth.receipts import write_receipts
+from ocrtune.data.synth.receipts import demo_parts, write_receipts
 from ocrtune.webui import words
 from ocrtune.webui.language import Language
 from ocrtune.webui.workspace import Workspace
+from ocrtune.weights.cache import cache_dir
 
-DEMO_PAGES = {"train": 64, "val": 24}
-"""Generated receipts, as many as ``ocrtune demo`` draws."""
 _MIN_PAGES = 8
 _FINDINGS = 6
 
@@ -50,7 +49,7 @@ class Found:
             DataError: nothing can be read there.
         """
         dataset = parse_dataset_path(spec)
-        report = check_dataset(dataset, CheckSettings(few_pages=0), each)
+        report = check_dataset(dataset, CheckSettings(few_pages=0), each, cache=cache_dir() / "check")
         return cls(report, dataset.format, dataset.detected, task_of(report.pages))
 
     def html(self, say: Language) -> str:
@@ -96,15 +95,16 @@ class Found:
 
 
 def demo_data(workspace: Workspace, each: Callable[[float], None]) -> dict[str, Path]:
-    """Folders of generated receipts to train and to compare on, drawn where they are not there yet.
+    """Folders of generated receipts to train and to compare on, as ``ocrtune demo`` draws them, unless they are there.
 
     Args:
         workspace: gets them.
         each: told the share that is done after each page.
     """
     folders, done = {}, 0
-    total = sum(DEMO_PAGES.values())
-    for seed, (name, count) in enumerate(DEMO_PAGES.items(), 1):
+    parts = demo_parts()
+    total = sum(count for _, count, _ in parts)
+    for name, count, seed in parts:
         folder = workspace.outputs / "demo_data" / name
         folders[name] = folder
         if folder.is_dir():

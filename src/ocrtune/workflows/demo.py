@@ -7,18 +7,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocrtune.data.synth.receipts import write_receipts
+from ocrtune.data.synth.receipts import DEMO_PAGES, demo_parts, write_receipts
 from ocrtune.errors import DataError
 from ocrtune.workflows.adapt import AdaptRequest, AdaptResult, adapt
 from ocrtune.workflows.console import Console
 
-PAGES = 64
-_VAL_SHARE = 0.375  # pages for the comparison, for each page to learn from
 _MARKER = ".ocrtune-demo"
 
 
 def run_demo(
-    out: Path, budget: float, console: Console, overrides: Sequence[str] = (), pages: int = PAGES
+    out: Path, budget: float, console: Console, overrides: Sequence[str] = (), pages: int = DEMO_PAGES
 ) -> AdaptResult:
     """Generate labelled receipts, adapt the base to them, compare on others.
 
@@ -35,10 +33,10 @@ def run_demo(
     """
     started = time.monotonic()
     _claim(out)
-    val_pages = round(_VAL_SHARE * pages)
-    for name, count, seed in (("train", pages, 1), ("val", val_pages, 2)):
+    parts = demo_parts(pages)
+    for name, count, seed in parts:
         write_receipts(out / "data" / name, count, seed, console.bar(f"drawing receipts for {name}", count))
-    console.say(f"drew {pages + val_pages} receipts with exact labels in {out / 'data'}")
+    console.say(f"drew {sum(count for _, count, _ in parts)} receipts with exact labels in {out / 'data'}")
     return adapt(
         AdaptRequest(
             data=f"icdar:{out / 'data' / 'train'}",

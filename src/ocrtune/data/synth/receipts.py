@@ -37,6 +37,18 @@ _NOTES = (
     "Prices include tax|Follow us online"
 )
 
+DEMO_PAGES = 64
+_COMPARED = 0.375  # pages for the comparison, for each page to learn from
+
+
+def demo_parts(pages: int = DEMO_PAGES) -> list[tuple[str, int, int]]:
+    """Name, pages and seed of each part of the demo's data.
+
+    Args:
+        pages: to learn from.
+    """
+    return [("train", pages, 1), ("val", round(_COMPARED * pages), 2)]
+
 
 @dataclass
 class _Sheet:

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ocrtune.bundle import PARTS, Bundle, TaskName
@@ -22,6 +23,7 @@ from ocrtune.files import write_whole
 from ocrtune.page import Page
 from ocrtune.recognition.upright import upright_labels
 from ocrtune.runtime.recognizer import TextRecognizer
+from ocrtune.weights.cache import cache_dir
 from ocrtune.workflows.console import Console
 from ocrtune.workflows.predict import find_images
 
@@ -257,7 +259,8 @@ def _checked(dataset: DatasetPath, console: Console) -> CheckReport:
         DataError: nothing is left, or nothing in it counts.
     """
     settings = CheckSettings(few_pages=0)  # how many pages it takes is the job's own rule
-    check = check_dataset(dataset, settings, lambda total: console.bar(f"checking {dataset.path.name}", total))
+    bar = partial(console.bar, f"checking {dataset.path.name}")
+    check = check_dataset(dataset, settings, bar, cache=cache_dir() / "check")
     counts = check.counts()
     for code, findings in check.by_code().items():
         if findings[0].severity != "info":
