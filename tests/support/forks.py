@@ -6,6 +6,8 @@ told on stdin; the child goes on as ``ocrtune`` would.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -73,10 +75,22 @@ def _become(arguments: list[str], cwd: str, environment: dict[str, str], stdout:
     sys.argv = ["ocrtune", *arguments]
 
 
+def _end(code: object) -> None:
+    """End as the interpreter would, without taking apart all that is imported, which takes longer than most commands."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
     from ocrtune.cli.main import run
 
+    gc.freeze()  # else a child's first collection copies all that is imported
     if _next_command():
-        run()
+        try:
+            run()
+        except SystemExit as end:
+            _end(end.code)

@@ -49,7 +49,12 @@ class Calibrating:
 
     @classmethod
     def begin(
-        cls, workspace: Workspace, bundle_spec: str, data_spec: str, most: int, progress: Callable[[int, int], None]
+        cls,
+        workspace: Workspace,
+        bundle_spec: str,
+        data_spec: str | None,
+        most: int,
+        progress: Callable[[int, int], None],
     ) -> Calibrating:
         """Read the pages and compute their maps.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import gradio as gr
 from gradio.context import Context
@@ -43,6 +44,19 @@ def model_choice(workspace: Workspace, say: Language, tab: gr.Tab, tasks: Collec
     assert page is not None, "a tab is part of a page"
     page.load(newest, None, dropdown, show_progress="hidden")
     tab.select(refreshed, None, dropdown, show_progress="hidden")
+    return dropdown
+
+
+def dataset_choice(workspace: Workspace, label: str, info: str, **look: Any) -> gr.Dropdown:
+    """A field for labelled data, ``PATH`` or ``FORMAT:PATH``, that lists what lies in the folders; None while empty.
+
+    Args:
+        workspace: has the folders.
+        label, info: shown beside it.
+        look: further arguments of the component.
+    """
+    dropdown = gr.Dropdown([], value=None, allow_custom_value=True, label=label, info=info, **look)
+    dropdown.focus(lambda: gr.update(choices=workspace.datasets()), None, dropdown, show_progress="hidden")
     return dropdown
 
 

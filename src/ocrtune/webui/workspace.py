@@ -82,14 +82,15 @@ class Workspace:
         """Whether an absolute path without links lies in one of the folders."""
         return any(path.is_relative_to(folder) for folder in self.folders)
 
-    def dataset(self, spec: str) -> str:
-        """A dataset that a visitor typed, ``PATH`` or ``FORMAT:PATH``, with its path made absolute.
+    def dataset(self, spec: str | None) -> str:
+        """A dataset that a visitor typed, ``PATH`` or ``FORMAT:PATH``, with its path made absolute; None for nothing.
 
         Raises:
             UsageError: see `path`.
         """
         from ocrtune.data.formats import FORMATS
 
+        spec = spec or ""
         head, colon, rest = spec.strip().partition(":")
         if colon and head in FORMATS:
             return f"{head}:{self.path(rest)}"

@@ -17,7 +17,7 @@ from ocrtune.errors import UsageError
 from ocrtune.runtime.decode import DetectionThresholds
 from ocrtune.webui import words
 from ocrtune.webui.calibrating import EXAMPLES, Calibrating
-from ocrtune.webui.choices import model_choice
+from ocrtune.webui.choices import dataset_choice, model_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.language import Language
 from ocrtune.webui.maps import LOWEST_BOX_THRESH
@@ -40,10 +40,10 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
         )
         with gr.Row():
             model = model_choice(workspace, say, tab, ("detection", "ocr"))
-            data = gr.Textbox(
-                label=say("Labelled pages", "标注页面"),
-                placeholder="receipts/val",
-                info=say("Folder or label file, held out of training.", "未参与训练的文件夹或标注文件。"),
+            data = dataset_choice(
+                workspace,
+                say("Labelled pages", "标注页面"),
+                say("Folder or label file, held out of training.", "未参与训练的文件夹或标注文件。"),
                 scale=3,
                 min_width=280,
             )
@@ -112,7 +112,7 @@ def calibration_tab(workspace: Workspace, say: Language) -> None:
 
     def prepare(
         bundle: str,
-        spec: str,
+        spec: str | None,
         number: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from ocrtune.webui.choices import dataset_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.labels.check_panel import check_panel
 from ocrtune.webui.labels.desk import Desk
@@ -25,11 +26,10 @@ def data_tab(workspace: Workspace, say: Language) -> None:
     with gr.Tab(say("Data", "数据"), id="data"):
         name = gr.BrowserState("", storage_key=_STORAGE, secret=workspace.desks.secret)
         with gr.Row():
-            dataset = gr.Dropdown(
-                [],
-                allow_custom_value=True,
-                label=say("Data set", "数据集"),
-                info=say(
+            dataset = dataset_choice(
+                workspace,
+                say("Data set", "数据集"),
+                say(
                     "a folder or label file, also FORMAT:PATH; those found are listed",
                     "文件夹或标注文件，也可写“格式:路径”；列表中是已发现的数据集",
                 ),
@@ -73,7 +73,7 @@ def data_tab(workspace: Workspace, say: Language) -> None:
                 )
             )
             return gr.skip()
-        wanted = workspace.dataset(spec or "")
+        wanted = workspace.dataset(spec)
         return workspace.desks.open(wanted, lambda path: workspace.holds(path.resolve()), desk_name)[0]
 
     def show(desk_name: str) -> list[Any]:
@@ -92,12 +92,8 @@ def data_tab(workspace: Workspace, say: Language) -> None:
             *check_values(desk_name),
         ]
 
-    def offered() -> Any:
-        return gr.update(choices=workspace.datasets())
-
     opening.click(open_dataset, [dataset, name], name, show_progress_on=summary)
     name.change(show, name, [dataset, *shown], show_progress_on=summary)
-    dataset.focus(offered, None, dataset, show_progress="hidden")
 
 
 def summary_text(desk: Desk, say: Language) -> str:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ocrtune.bundle import PARTS
 from ocrtune.webui.background import Job
-from ocrtune.webui.choices import model_choice
+from ocrtune.webui.choices import dataset_choice, model_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.exports import BOXES, HALVES, Export, Outcome, last_export, outcome
 from ocrtune.webui.language import Language
@@ -57,13 +57,13 @@ def export_tab(workspace: Workspace, say: Language) -> None:
                     info=say("Half the size, for GPUs and NPUs.", "文件减半，适合 GPU 和 NPU。"),
                     visible=False,
                 )
-                data = gr.Textbox(
-                    label=say("Labelled pages for the gate", "用于一致性检查的标注数据"),
-                    info=say(
+                data = dataset_choice(
+                    workspace,
+                    say("Labelled pages for the gate", "用于一致性检查的标注数据"),
+                    say(
                         "The file must do the same as the model on them. Left empty: on drawn pages.",
                         "导出文件在这些页面上必须与模型结果一致。留空则使用内置的示例页面。",
                     ),
-                    placeholder="icdar:receipts/val",
                 )
                 start = gr.Button(say("Export", "导出"), variant="primary", elem_id="export-start")
             with gr.Column(scale=3, min_width=320):
@@ -106,9 +106,11 @@ def export_tab(workspace: Workspace, say: Language) -> None:
             }
 
         @told
-        def make(spec: str, kind: str, wide: float, high: float, task: str, fp16: bool, pages: str) -> dict[Any, Any]:
+        def make(
+            spec: str, kind: str, wide: float, high: float, task: str, fp16: bool, pages: str | None
+        ) -> dict[Any, Any]:
             wanted = Export(kind, fp16 and kind in HALVES, int(wide), int(high))
-            gate = workspace.dataset(pages) if pages.strip() else None
+            gate = workspace.dataset(pages) if pages and pages.strip() else None
             return told_of(wanted.start(workspace.bundle(spec), task, gate, workspace.outputs))
 
         def told_of(job: Job | None) -> dict[Any, Any]:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from ocrtune.bundle import PARTS
 from ocrtune.webui import words
+from ocrtune.webui.choices import dataset_choice
 from ocrtune.webui.errors import told
 from ocrtune.webui.found import Found, demo_data
 from ocrtune.webui.language import Language
@@ -40,7 +41,9 @@ def training_tab(workspace: Workspace, say: Language) -> None:
                 )
             )
         data, val, task, base, by_time, minutes, epochs, *others = values
-        form = Form(data, val, task, base, minutes if by_time else None, None if by_time else epochs, *others)
+        form = Form(
+            data or "", val or "", task, base, minutes if by_time else None, None if by_time else epochs, *others
+        )
         training = Training.start(workspace, form.arguments(workspace))
         return gr.update(choices=[(title(t, say), t.name) for t in Training.all(workspace)], value=training.name)
 
@@ -51,18 +54,18 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
     """The form; its button, and its fields in the order of `Form`."""
     folders = ", ".join(map(str, workspace.folders))
     gr.Markdown(f"### {say('New training', '新的训练')}")
-    data = gr.Textbox(
-        label=say("Training data", "训练数据"),
-        placeholder="receipts/train",
-        info=say(
-            f"Folder or label file in {folders}; its format is found out (or write FORMAT:PATH).",
-            f"{folders} 中的文件夹或标注文件；格式自动识别（也可写成 FORMAT:PATH）。",
+    data = dataset_choice(
+        workspace,
+        say("Training data", "训练数据"),
+        say(
+            f"Folder or label file in {folders}; those found are listed, others can be typed (also FORMAT:PATH).",
+            f"{folders} 中的文件夹或标注文件；列表中是已发现的数据，也可以手动输入（或 FORMAT:PATH）。",
         ),
     )
-    val = gr.Textbox(
-        label=say("Validation data (optional)", "验证数据（可选）"),
-        placeholder="receipts/val",
-        info=say(
+    val = dataset_choice(
+        workspace,
+        say("Validation data (optional)", "验证数据（可选）"),
+        say(
             "Only for the before/after figures. Without it a part of the training data is kept apart.",
             "仅用于训练前后的对比。不填则从训练数据中留出一部分。",
         ),
@@ -160,7 +163,7 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
         )
     start = gr.Button(say("Start", "开始训练"), variant="primary", elem_id="start-training")
 
-    def look(spec: str, val_spec: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+    def look(spec: str | None, val_spec: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         def each(label: str) -> Any:
             def bar(total: int) -> Any:
                 done = iter(range(1, total + 1))
@@ -169,7 +172,7 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
             return bar
 
         shown = Found.of(workspace.dataset(spec), each(say("checking", "正在检查"))).html(say)
-        if val_spec.strip():
+        if val_spec and val_spec.strip():
             head = say("Validation data", "验证数据")
             shown += f"<h4>{head}</h4>" + Found.of(workspace.dataset(val_spec), each(head)).html(say)
         return shown
@@ -179,7 +182,7 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
         return workspace.shown(folders["train"]), workspace.shown(folders["val"])
 
     check.click(told(look), [data, val], found)
-    data.submit(told(look), [data, val], found)
+    data.input(told(look), [data, val], found)
     demo.click(told(make), None, [data, val], show_progress_on=found, concurrency_limit=1).success(
         told(look), [data, val], found
     )
