@@ -200,8 +200,7 @@ def _live(workspace: Workspace, say: Language) -> gr.Dropdown:
     gr.Markdown(f"### {say('Trainings', '训练列表')}")
     chosen = gr.Dropdown(
         [],
-        show_label=False,
-        container=False,
+        label=say("Shown below", "下方显示"),
         info=say("A training goes on when this page is closed.", "关闭页面后训练仍会继续。"),
         elem_id="trainings",
     )
