@@ -78,9 +78,13 @@ def test_every_command_runs(workplace: Path) -> None:
         allowed = (0, 1) if line.startswith(("ocrtune adapt", "ocrtune data check")) else (0,)
         assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
+        if line.startswith("ocrtune adapt"):
+            assert (done.returncode == 0) == ("Better: " in done.stdout), "the exit code is the verdict"
+        if line.endswith("--out adapted"):
+            assert "task: ocr" in done.stdout, "boxes with texts are a whole pipeline"
         ran += 1
     assert ran > 12
-    assert Bundle.load(workplace / "adapted" / "bundle").manifest.task == "ocr", "what boxes with texts allow"
+    assert Bundle.load(workplace / "adapted" / "bundle").manifest.task == "ocr"
     assert (workplace / "adapted" / "report.html").is_file()
     assert (workplace / "found.json").is_file()
     assert (workplace / "detector.onnx").is_file()

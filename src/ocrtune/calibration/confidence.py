@@ -80,22 +80,30 @@ def calibrate_reading(recognizer: TextRecognizer, pages: Sequence[Page], policy:
     """
     pages = spread_sample(pages, MAX_FIT_LINES)
 
-    def read(lines: Sequence[Page], margin: float, second_look: float = 0.0) -> list[LineResult]:
+    def read(lines: Sequence[Page], margin: float, second_look: float) -> list[LineResult]:
         preprocess = recognizer.preprocess.model_copy(update={"margin": margin})
         thresholds = RecognitionThresholds(second_look=second_look)
         return evaluate_recognizer(replace(recognizer, preprocess=preprocess, thresholds=thresholds), lines)
 
-    plain = read(pages, 0.0)
-    wrong = _only(pages, [result for result in plain if not result.right(policy)])
+    plain = read(pages, 0.0, 0.0)
+    wrong = [not result.right(policy) for result in plain]
 
-    def can_win(margin: float) -> bool:
-        return sum(result.right(policy) for result in read(wrong, margin)) > MIN_GAIN * len(plain)
+    def again(
+        results: Sequence[LineResult], which: Sequence[bool], margin: float, second_look: float
+    ) -> list[LineResult]:
+        """The results, some of them read anew."""
+        chosen = [r for r, anew in zip(plain, which, strict=True) if anew]
+        fresh = iter(read(_only(pages, chosen), margin, second_look))
+        return [next(fresh) if anew else r for r, anew in zip(results, which, strict=True)]
 
-    readings = {0.0: plain, **{margin: read(pages, margin) for margin in MARGINS[1:] if can_win(margin)}}
+    readings = {0.0: plain}
+    for margin in MARGINS[1:]:
+        gained = again(plain, wrong, margin, 0.0)
+        if sum(r.right(policy) for r in gained) > len(plain) - sum(wrong) + MIN_GAIN * len(plain):  # else it cannot win
+            readings[margin] = again(gained, [not is_wrong for is_wrong in wrong], margin, 0.0)
     margin = fit_margin(readings, policy)
-    once, doubt = readings[margin], SECOND_LOOKS[-1]
-    again = iter(read(_only(pages, [result for result in once if result.confidence < doubt]), margin, doubt))
-    twice = [next(again) if result.confidence < doubt else result for result in once]
+    once = readings[margin]
+    twice = again(once, [r.confidence < SECOND_LOOKS[-1] for r in once], margin, SECOND_LOOKS[-1])
     second_look, results = fit_second_look(once, twice, policy)
     return replace(
         recognizer,

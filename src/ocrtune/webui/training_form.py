@@ -21,7 +21,7 @@ class Form:
     """The form's fields.
 
     Attributes:
-        data, val: label files as typed; ``val`` may be empty.
+        data, val: label files as chosen or typed, None for nothing; ``val`` may be empty.
         task: ``auto`` or a task.
         base: published name or path; empty for the task's default.
         minutes: for everything; None where ``epochs`` counts.
@@ -34,8 +34,8 @@ class Form:
         further: settings ``key=value``, one a line.
     """
 
-    data: str
-    val: str = ""
+    data: str | None
+    val: str | None = None
     task: str = "auto"
     base: str = ""
     minutes: float | None = 20.0
@@ -58,8 +58,8 @@ class Form:
         if self.task not in ("auto", "ocr"):
             load_config(None, (f"task={self.task}", "data.train=x", *overrides))
         given = [workspace.dataset(self.data), *overrides, "--task", self.task]
-        if self.val.strip():
-            given += ["--val", workspace.dataset(self.val)]
+        if val := workspace.optional_dataset(self.val):
+            given += ["--val", val]
         if base := self.base.strip():
             given += ["--base", base if base in NAMES else str(workspace.path(base))]
         if anchor := self.anchor.strip():

@@ -96,6 +96,14 @@ class Workspace:
             return f"{head}:{self.path(rest)}"
         return str(self.path(spec))
 
+    def optional_dataset(self, spec: str | None) -> str | None:
+        """The same for a field that may stay empty: None then.
+
+        Raises:
+            UsageError: see `path`.
+        """
+        return self.dataset(spec) if spec and spec.strip() else None
+
     def bundle(self, spec: str) -> Bundle:
         """A bundle by its folder, its run's folder or its published name.
 

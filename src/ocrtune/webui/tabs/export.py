@@ -110,7 +110,7 @@ def export_tab(workspace: Workspace, say: Language) -> None:
             spec: str, kind: str, wide: float, high: float, task: str, fp16: bool, pages: str | None
         ) -> dict[Any, Any]:
             wanted = Export(kind, fp16 and kind in HALVES, int(wide), int(high))
-            gate = workspace.dataset(pages) if pages and pages.strip() else None
+            gate = workspace.optional_dataset(pages)
             return told_of(wanted.start(workspace.bundle(spec), task, gate, workspace.outputs))
 
         def told_of(job: Job | None) -> dict[Any, Any]:

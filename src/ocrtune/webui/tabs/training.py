@@ -41,9 +41,7 @@ def training_tab(workspace: Workspace, say: Language) -> None:
                 )
             )
         data, val, task, base, by_time, minutes, epochs, *others = values
-        form = Form(
-            data or "", val or "", task, base, minutes if by_time else None, None if by_time else epochs, *others
-        )
+        form = Form(data, val, task, base, minutes if by_time else None, None if by_time else epochs, *others)
         training = Training.start(workspace, form.arguments(workspace))
         return gr.update(choices=[(title(t, say), t.name) for t in Training.all(workspace)], value=training.name)
 
@@ -172,9 +170,9 @@ def _form(workspace: Workspace, say: Language) -> tuple[gr.Button, list[gr.compo
             return bar
 
         shown = Found.of(workspace.dataset(spec), each(say("checking", "正在检查"))).html(say)
-        if val_spec and val_spec.strip():
+        if compared := workspace.optional_dataset(val_spec):
             head = say("Validation data", "验证数据")
-            shown += f"<h4>{head}</h4>" + Found.of(workspace.dataset(val_spec), each(head)).html(say)
+            shown += f"<h4>{head}</h4>" + Found.of(compared, each(head)).html(say)
         return shown
 
     def make(progress: gr.Progress = gr.Progress()) -> tuple[str, str]:  # noqa: B008
