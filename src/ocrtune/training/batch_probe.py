@@ -19,6 +19,7 @@ import torch
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import UsageError
+from ocrtune.nn.memory import freed_memory_kept
 from ocrtune.task import Task
 from ocrtune.training.averaging import MovingAverage
 from ocrtune.training.bare import BareSteps
@@ -112,6 +113,7 @@ class BatchProbe:
         }
 
 
+@freed_memory_kept()
 def probe_batch(task: Probed, config: TrainConfig, each: Callable[[Tried], None] = lambda tried: None) -> BatchProbe:
     """Find the largest batch for a run on this machine as it is now.
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import ConfigError, GateError, Interrupted
-from ocrtune.nn.memory import out_of_memory, release_memory
+from ocrtune.nn.memory import freed_memory_kept, out_of_memory, release_memory
 from ocrtune.task import Evaluation, Task
 from ocrtune.training.averaging import MovingAverage
 from ocrtune.training.checkpoint import (
@@ -188,7 +188,7 @@ class Trainer:
             self._load()
         elif self.config.trainer.nonfinite == "rollback":
             self._good = copy.deepcopy(self._tensors())
-        with self._log(resume) as log, _stop_requests() as stop, lost_processes_named():
+        with self._log(resume) as log, _stop_requests() as stop, lost_processes_named(), freed_memory_kept():
             plan = self.plan
             log.line(
                 f"{'resuming at step ' + str(self.state.step) if resume else 'training'}: {plan.total_steps} steps of "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError
+from ocrtune.nn.memory import freed_memory_kept
 from ocrtune.task import Task
 from ocrtune.training.bare import BareSteps
 from ocrtune.training.loading import loaded_batches
@@ -105,6 +106,7 @@ class LrRange:
         }
 
 
+@freed_memory_kept()
 def lr_range_test(task: Task, config: TrainConfig, steps: int, each: Callable[[], None] = lambda: None) -> LrRange:
     """Train a copy of the start network with a growing rate, until the end or until the loss has doubled.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import BudgetError, UsageError
-from ocrtune.nn.memory import out_of_memory, release_memory
+from ocrtune.nn.memory import freed_memory_kept, out_of_memory, release_memory
 from ocrtune.task import Task
 from ocrtune.training.bare import BareSteps
 from ocrtune.training.loading import loaded_batches
@@ -60,6 +60,7 @@ class Clock:
         return self.seconds - self.used
 
 
+@freed_memory_kept()
 def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("inf")) -> float:
     """Time of a training step on this machine, with its data loading, on a copy of the network.
 
