@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ocrtune.augment.geometry import warp
 from ocrtune.config.schema import AugmentConfig, TargetSpec
+from ocrtune.data.page_cache import PageCache
 from ocrtune.data.synth.receipts import render_receipt
 from ocrtune.detection.samples import DetectionSamples, augmentation
 from ocrtune.detection.targets import Map, make_targets, shrink
-from ocrtune.page import Page, Polygon, as_polygon, perimeter, signed_area
+from ocrtune.page import Image, Page, Polygon, as_polygon, perimeter, signed_area
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
 PREPROCESS = DetectionPreprocess(resize="long_side", size=640)
@@ -26,6 +29,15 @@ SIZE = 192
 
 def some_pages() -> list[Page]:
     return [render_receipt(3, index) for index in range(5)]
+
+
+def pages_in_files(folder: Path) -> list[Page]:
+    pages = []
+    for number, page in enumerate(some_pages()):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), page.load())
+        pages.append(Page(path, page.regions))
+    return pages
 
 
 def samples(pages: Sequence[Page], config: AugmentConfig, seed: int = 0) -> DetectionSamples:
@@ -96,23 +108,57 @@ def test_views_without_changes_of_pixels_are_the_warped_page() -> None:
         assert all(np.array_equal(a.polygon, b.polygon) for a, b in zip(regions, drawn, strict=True))
 
 
+def test_pages_that_stay_decoded_change_no_sample(tmp_path: Path) -> None:
+    pages = pages_in_files(tmp_path)
+    plain = samples(pages, AugmentConfig(copy_paste=1.0))
+    keeping = replace(plain, cache_bytes=1 << 30)
+    for epoch, index in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        sample, same = plain.sample(epoch, index), keeping.sample(epoch, index)
+        assert np.array_equal(sample.image, same.image)
+        assert all(np.array_equal(a, b) for a, b in zip(sample.targets, same.targets, strict=True))
+
+
+def test_no_more_pages_stay_decoded_than_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = pages_in_files(tmp_path)
+    decoded: list[str] = []
+    real = Page.load
+
+    def load(page: Page) -> Image:
+        decoded.append(page.name)
+        return real(page)
+
+    monkeypatch.setattr(Page, "load", load)
+    first, second = pages[0], pages[1]
+    cache = PageCache(pages, limit=real(first).nbytes)
+    for _ in range(2):
+        assert np.array_equal(cache.load(0), real(first))
+        assert np.array_equal(cache.load(1), real(second))
+    assert decoded == [first.name, second.name, second.name]
+    with pytest.raises(ValueError, match="read-only"):
+        cache.load(0)[0, 0] = 0
+    pickle.loads(pickle.dumps(cache)).load(0)
+    assert decoded[3:] == [first.name], "a copy for another process arrives empty"
+
+
 def plain_targets(polygons: Sequence[Polygon], size: tuple[int, int], spec: TargetSpec) -> tuple[Map, Map, Map]:
     """All maps of ``subpixel`` drawing, from whole canvases and exact distances."""
     width, height = size
-    fine = np.zeros((height * 4, width * 4), np.uint8)
+    shrink_map = np.zeros((height, width), np.float32)
     mask = np.zeros((height, width), np.float32)
     threshold = np.full((height, width), spec.threshold_min, np.float64)
     ratio = spec.ratio(0)
     pixels = shapely.points(*np.meshgrid(np.arange(width), np.arange(height)))
     for polygon in polygons:
         kernels = shrink(np.clip(polygon, 0, (width - 1, height - 1)), ratio)
+        fine = np.zeros((height * 4, width * 4), np.uint8)
         cv2.fillPoly(fine, [np.round(((k + 0.5) * 4 - 0.5) * 16).astype(np.int32) for k in kernels], 255, shift=4)
+        covered = cv2.resize(fine, size, interpolation=cv2.INTER_AREA) / np.float32(255)
+        shrink_map = np.maximum(shrink_map, covered)
         distance = abs(signed_area(polygon)) * (1 - ratio**2) / perimeter(polygon)
         near = 1 - np.minimum(shapely.distance(shapely.LinearRing(polygon), pixels) / distance, 1)
         threshold = np.maximum(threshold, near * (spec.threshold_max - spec.threshold_min) + spec.threshold_min)
         grown = shapely.Polygon(polygon).buffer(distance)
         mask = np.maximum(mask, shapely.contains(grown, pixels))
-    shrink_map = cv2.resize(fine, size, interpolation=cv2.INTER_AREA) / np.float32(255)
     return shrink_map, threshold.astype(np.float32), mask
 
 
@@ -143,12 +189,23 @@ def test_targets_are_those_of_whole_canvases_and_exact_distances(polygons: list[
         polygons = [p for p, gone in zip(polygons, masked, strict=True) if not gone]
         targets, _ = make_targets(polygons, [False] * len(polygons), (100, 70), spec)
     shrink_map, threshold, mask = plain_targets(polygons, (100, 70), spec)
-    assert np.array_equal(targets.shrink_map, shrink_map)
+    np.testing.assert_allclose(targets.shrink_map, shrink_map, atol=1e-6)
     # beyond the whole pixels of the grown outline's box nothing is drawn; there the value is next to the lowest
     difference = np.abs(targets.threshold_map - threshold)
     assert np.quantile(difference, 0.99) < 1e-4
     assert (difference < 0.4 * 1.01 / 1.5 + 1e-4).all()
     assert np.abs(targets.threshold_mask - mask).mean() < 0.02 * (1 + len(polygons))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(boxes, quads), st.floats(0.3, 0.95), st.booleans())
+def test_four_corners_shrink_to_what_clipping_gives(polygon: Polygon, ratio: float, reversed_: bool) -> None:
+    polygon = polygon[::-1].copy() if reversed_ else polygon
+    distance = abs(signed_area(polygon)) * (1 - ratio**2) / perimeter(polygon)
+    clipped = shapely.Polygon(polygon).buffer(-distance, join_style="mitre")
+    assume(shapely.Polygon(polygon).is_valid and clipped.area > 1)
+    (kernel,) = shrink(polygon, ratio)
+    assert shapely.LinearRing(kernel).hausdorff_distance(clipped.exterior) < 0.05
 
 
 def test_gaps_are_where_lengthened_texts_overlap() -> None:

@@ -95,6 +95,7 @@ class CopyPaste:
         height, width = image.shape[:2]
         area = np.clip([np.ceil(page.min(axis=0)), np.floor(page.max(axis=0))], 0, (width, height)).astype(int)
         low, high = bounds([region.polygon for region in regions])
+        edges = _edges(page)
         for scrap in donors[int(rng.integers(len(donors)))]:
             scale = scrap.scale * float(np.exp(rng.uniform(*np.log(self.scale))))
             matrix = _turned(scale, float(rng.uniform(-self.rotate, self.rotate)))
@@ -106,7 +107,7 @@ class CopyPaste:
             if (room < 0).any() or size.min() < _SMALLEST + 2:
                 continue
             places = area[0] + rng.integers(0, room + 1, (_PLACES, 2))
-            free = ~_meets(places, size, low, high) & _inside(places, size, page)
+            free = ~_meets(places, size, low, high) & _inside(places, size, edges)
             if not free.any():
                 continue
             place = places[int(np.argmax(free))]
@@ -124,14 +125,19 @@ def _meets(places: Boxes, size: Boxes, low: Polygon, high: Polygon) -> npt.NDArr
     return np.asarray((beside & (y < high[:, 1]) & (y + size[1] > low[:, 1])).any(axis=1))
 
 
-def _inside(places: Boxes, size: Boxes, page: Polygon) -> npt.NDArray[np.bool_]:
+def _edges(outline: Polygon) -> npt.NDArray[np.float64]:
+    """A convex outline as edges, float64 [4, N]: x and y of their starts and of their vectors, clockwise on screen."""
+    start = outline.astype(np.float64)
+    if signed_area(outline) < 0:
+        start = start[::-1]
+    return np.concatenate([start, np.roll(start, -1, axis=0) - start], axis=1).T
+
+
+def _inside(places: Boxes, size: Boxes, edges: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Whether boxes of one size at some places, [N, 2], lie in a convex outline: bool [N]."""
-    start = page.astype(np.float64)
-    x, y = (np.roll(start, -1, axis=0) - start).T
-    if signed_area(page) < 0:
-        start, x, y = np.roll(start, -1, axis=0), -x, -y
+    start_x, start_y, x, y = edges
     # how far inside of each edge the box's top left lies, less what its farthest corner loses
-    depth = x * (places[:, 1:] - start[:, 1]) - y * (places[:, :1] - start[:, 0])
+    depth = x * (places[:, 1:] - start_y) - y * (places[:, :1] - start_x)
     depth += np.minimum(x * size[1], 0) + np.minimum(-y * size[0], 0)
     return np.asarray((depth >= 0).all(axis=1))
 

@@ -147,21 +147,23 @@ def _between(
     The whole page where no such piece is found, or nothing is labelled.
     """
     page = (0.0, 0.0), (float(extent[0]), float(extent[1]))
-    lines = []
+    ends = []  # of each axis: where pieces start and end, [tries, 2]
     for axis in (0, 1):
         free = np.ones(max(2, int(extent[axis]) + 1), bool)
         for start, end in zip(low[:, axis].tolist(), high[:, axis].tolist(), strict=True):
             free[max(0, int(start)) : max(0, int(end) + 2)] = False
-        lines.append(np.flatnonzero(free))
-    if not len(low) or min(map(len, lines)) < 2:
+        line = np.flatnonzero(free)
+        if not len(low) or len(line) < 2:
+            return page
+        ends.append(np.sort(line[rng.integers(0, len(line), (_BETWEEN_TRIES, 2))], axis=1))
+    starts, stops = np.stack(ends, axis=1).transpose(2, 0, 1)
+    large = (stops - starts >= np.maximum(1, _MIN_SIDE * extent)).all(axis=1)
+    whole = ((low >= starts[:, None]) & (high <= stops[:, None])).all(axis=2).any(axis=1)
+    if not (large & whole).any():
         return page
-    for _ in range(_BETWEEN_TRIES):
-        (x0, x1), (y0, y1) = (np.sort(rng.choice(line, 2)).tolist() for line in lines)
-        if x1 - x0 < max(1, _MIN_SIDE * extent[0]) or y1 - y0 < max(1, _MIN_SIDE * extent[1]):
-            continue
-        if ((low >= (x0, y0)) & (high <= (x1, y1))).all(axis=1).any():
-            return (x0, y0), (x1, y1)
-    return page
+    chosen = int(np.argmax(large & whole))
+    (x0, y0), (x1, y1) = starts[chosen].tolist(), stops[chosen].tolist()
+    return (x0, y0), (x1, y1)
 
 
 def transform_polygon(polygon: Polygon, matrix: Matrix) -> Polygon:

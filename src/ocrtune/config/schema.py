@@ -79,12 +79,15 @@ class DataConfig(Section):
 
 
 class InputConfig(Section):
-    """At which size pages are seen."""
+    """At which size pages are seen, and how many of them stay decoded."""
 
     page_size: int | Auto = Field(
         "auto", description="longer side of a page in pixels when it is read; auto: from the base"
     )
     view_size: int = Field(640, ge=64, multiple_of=32, description="side of the square views that are trained on")
+    cache_mb: int = Field(
+        512, ge=0, description="memory for pages that stay decoded between epochs, shared out over data.num_workers"
+    )
 
 
 class TargetSpec(Section):

@@ -17,6 +17,7 @@ from ocrtune.augment.geometry import RandomView, transform_polygon, warp
 from ocrtune.augment.occlusion import Occlusion
 from ocrtune.augment.photometric import ColourJitter, GaussianBlur, GaussianNoise, Jpeg, MotionBlur, Shadow
 from ocrtune.config.schema import AugmentConfig, TargetSpec
+from ocrtune.data.page_cache import PageCache
 from ocrtune.detection.loss import TargetBatch
 from ocrtune.detection.targets import Targets, make_targets
 from ocrtune.errors import ImageError
@@ -138,6 +139,7 @@ class DetectionSamples:
         spec: how targets are drawn.
         with_threshold: whether the loss needs threshold maps.
         seed: of everything random.
+        cache_bytes: of decoded pages that each process keeps for later epochs.
     """
 
     pages: Sequence[Page]
@@ -145,6 +147,7 @@ class DetectionSamples:
     spec: TargetSpec
     with_threshold: bool
     seed: int
+    cache_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.pages)
@@ -160,7 +163,9 @@ class DetectionSamples:
         """
         page = self.pages[index]
         donors = () if self.augment.paste is None else [s for i, s in self._donors(epoch).items() if i != index]
-        return self.augment(page.load(), page.regions, np.random.default_rng([self.seed, epoch, index]), donors)
+        return self.augment(
+            self._cache.load(index), page.regions, np.random.default_rng([self.seed, epoch, index]), donors
+        )
 
     def _donors(self, epoch: int) -> dict[int, list[Scrap]]:
         """Texts of some pages, by the page's index; the same for all samples of an epoch, so that they are cut once."""
@@ -171,12 +176,16 @@ class DetectionSamples:
             for index in rng.permutation(len(self.pages))[:_DONORS].tolist():
                 page = self.pages[index]
                 try:
-                    image = page.load()
+                    image = self._cache.load(index)
                 except ImageError:
                     continue  # it is counted where its own sample is made
                 scale = self.augment.look.base_scale(image.shape[1], image.shape[0])
                 self._scraps[epoch][index] = cut_scraps(image, page.regions, scale, rng)
         return self._scraps[epoch]
+
+    @cached_property
+    def _cache(self) -> PageCache:
+        return PageCache(self.pages, self.cache_bytes)
 
     @cached_property
     def _scraps(self) -> dict[int, dict[int, list[Scrap]]]:

@@ -24,6 +24,7 @@ Map: TypeAlias = npt.NDArray[np.float32]
 _SUBPIXEL_SCALE = 64  # offsets are computed in 1/64 pixel
 _GAP_REACH = 0.6  # of a text's height; a gap is what two neighbours reach over
 _SUPERSAMPLING = 4  # coverage is drawn at 4x and averaged
+_LEAST_TURN = 1e-3  # sine of the angle between two edges that count as two
 
 
 class Targets(NamedTuple):
@@ -125,6 +126,8 @@ def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.ND
     area, length = abs(signed_area(polygon)), perimeter(polygon)
     if area == 0:
         return []
+    if subpixel and (inset := _inset(polygon, area * (1 - ratio**2) / length)) is not None:
+        return [inset]
     outlines: list[npt.NDArray[np.float64]] = []
     for multiple in np.arange(ratio, 1, ratio):
         outlines = _offset(polygon, -area * (1 - multiple**2) / length, subpixel)
@@ -139,103 +142,60 @@ def _shrink_maps(
     width, height = size
     shrink_map = np.zeros((height, width), np.float32)
     mask = np.ones((height, width), np.float32)
-    canvas = _Coverage(size) if spec.drawing == "subpixel" else None
+    subpixel = spec.drawing == "subpixel"
     masked = []
     corner = np.array((width - 1, height - 1), np.float32)
     for outline, ignore in zip(polygons, ignored, strict=True):
         polygon = np.minimum(np.maximum(outline, np.float32(0)), corner)
         kernels = []
         if not ignore and abs(signed_area(polygon)) >= 1 and np.ptp(polygon, axis=0).min() >= spec.min_text_size:
-            kernels = shrink(polygon, ratio, subpixel=canvas is not None)
+            kernels = shrink(polygon, ratio, subpixel)
         masked.append(not kernels)
         if not kernels:
             cv2.fillPoly(mask, [polygon.astype(np.int32)], 0)
-        elif canvas is not None:
-            canvas.draw(kernels)
+        elif subpixel:
+            _draw_coverage(shrink_map, kernels)
         else:
             for kernel in kernels:
                 cv2.fillPoly(shrink_map, [kernel.astype(np.int32)], 1)
-    return (shrink_map if canvas is None else canvas.average()), mask, masked
+    return shrink_map, mask, masked
 
 
 def _threshold_maps(
     polygons: Sequence[Polygon], ignored: Sequence[bool], size: tuple[int, int], ratio: float, spec: TargetSpec
 ) -> tuple[Map, Map]:
     width, height = size
-    reach = spec.threshold_max - spec.threshold_min
     threshold = np.full((height, width), spec.threshold_min, np.float32)
     mask = np.zeros((height, width), np.float32)
-    subpixel = spec.drawing == "subpixel"
+    draw = _draw_threshold if spec.drawing == "subpixel" else _draw_official_threshold
     for polygon, ignore in zip(polygons, ignored, strict=True):
-        if ignore:
-            continue
-        area, length = abs(signed_area(polygon)), perimeter(polygon)
-        if area == 0:
-            continue
-        distance = area * (1 - ratio**2) / length
-        grown = _offset(polygon, distance, subpixel)
-        if not grown:
-            continue
-        outer = grown[0].astype(np.int32)
-        cv2.fillPoly(mask, [outer], 1)
-        (x0, y0), (x1, y1) = outer.min(axis=0).tolist(), outer.max(axis=0).tolist()
-        outside = x0 >= width or y0 >= height or x1 < 0 or y1 < 0
-        if outside and subpixel:
-            continue
-        # PaddleOCR clamps a box outside the map to its edge and so draws one row or column of it there
-        left, right = min(max(x0, 0), width - 1), min(max(x1, 0), width - 1)
-        top, bottom = min(max(y0, 0), height - 1), min(max(y1, 0), height - 1)
-        if subpixel:
-            _draw_closeness(threshold, polygon, distance, (left, top, right, bottom), spec)
-            continue
-        gaps = _official_distance_to_outline(polygon, x0, y0, x1, y1)
-        gaps = gaps[top - y0 : bottom - y0 + 1, left - x0 : right - x0 + 1]
-        window = threshold[top : bottom + 1, left : right + 1]
-        if gaps.shape == window.shape:
-            closeness = (1 - np.minimum(gaps / distance, 1)).astype(np.float32)
-            np.fmax(window, closeness * reach + spec.threshold_min, out=window)
+        area = abs(signed_area(polygon))
+        if area > 0 and not ignore:
+            draw(threshold, mask, polygon, area * (1 - ratio**2) / perimeter(polygon), spec)
     return threshold, mask
 
 
-def _draw_closeness(
-    threshold: Map, polygon: Polygon, distance: float, box: tuple[int, int, int, int], spec: TargetSpec
-) -> None:
-    """Raise a threshold map along an outline: from max on it down to min at ``distance`` pixels.
-
-    Edge by edge, each in the part of ``box`` (x0, y0, x1, y1; inclusive) that it can reach: the nearest edge gives the
-    highest value. A rectangle is drawn in one go.
-    """
-    slope = (spec.threshold_min - spec.threshold_max) / distance
+def _draw_threshold(threshold: Map, mask: Map, polygon: Polygon, distance: float, spec: TargetSpec) -> None:
+    """Raise a threshold map along an outline, from max on it down to min at ``distance`` pixels; mask what it encloses."""
+    height, width = threshold.shape
     points = polygon.tolist()
-    if _is_rectangle(points):
-        _raise(threshold, box, _distance_to_rectangle(points, box), slope, spec.threshold_max)
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    x0, x1 = max(0, math.ceil(min(xs) - distance)), min(width, math.floor(max(xs) + distance) + 1)
+    y0, y1 = max(0, math.ceil(min(ys) - distance)), min(height, math.floor(max(ys) + distance) + 1)
+    if x0 >= x1 or y0 >= y1:
         return
-    for (ax, ay), (bx, by) in zip(points, [*points[1:], *points[:1]], strict=True):
-        length = math.hypot(bx - ax, by - ay)
-        if length == 0:
-            continue
-        x0, x1 = max(box[0], math.floor(min(ax, bx) - distance)), min(box[2], math.ceil(max(ax, bx) + distance))
-        y0, y1 = max(box[1], math.floor(min(ay, by) - distance)), min(box[3], math.ceil(max(ay, by) + distance))
-        if x0 > x1 or y0 > y1:
-            continue
-        ex, ey = (bx - ax) / length, (by - ay) / length
-        x = np.arange(x0 - ax, x1 - ax + 0.5, dtype=np.float32)[None]
-        y = np.arange(y0 - ay, y1 - ay + 0.5, dtype=np.float32)[:, None]
-        along = x * ex + y * ey
-        beyond = along - np.minimum(np.maximum(along, np.float32(0)), np.float32(length))
-        aside = y * ex - x * ey
-        gaps = beyond * beyond
-        gaps += aside * aside
-        np.sqrt(gaps, out=gaps)
-        _raise(threshold, (x0, y0, x1, y1), gaps, slope, spec.threshold_max)
-
-
-def _raise(threshold: Map, box: tuple[int, int, int, int], gaps: Map, slope: float, highest: float) -> None:
-    """Raise a window of a map to ``highest + slope * gaps`` where that is more; ``gaps`` is used up."""
-    x0, y0, x1, y1 = box
-    gaps *= slope
-    gaps += highest
-    window = threshold[y0 : y1 + 1, x0 : x1 + 1]
+    window, masked = threshold[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+    x, y = np.arange(x0, x1, dtype=np.float32)[None], np.arange(y0, y1, dtype=np.float32)[:, None]
+    if _is_rectangle(points):
+        gaps = _signed_distance_to_rectangle(points, x, y)
+        masked[gaps <= distance] = 1
+        np.abs(gaps, out=gaps)
+    else:
+        gaps = _distance_to_edges(polygon, x, y)
+        masked[gaps <= distance] = 1
+        cv2.fillPoly(masked, [np.rint(polygon - (x0, y0)).astype(np.int32)], 1)
+    gaps *= (spec.threshold_min - spec.threshold_max) / distance
+    gaps += spec.threshold_max
     np.maximum(window, gaps, out=window)
 
 
@@ -249,26 +209,63 @@ def _is_rectangle(points: list[list[float]]) -> bool:
     return middles < 2e-3 and abs(diagonals) < 1e-3
 
 
-def _distance_to_rectangle(points: list[list[float]], box: tuple[int, int, int, int]) -> Map:
-    """Distance in pixels from each whole pixel of a box (inclusive) to the nearest edge of a rectangle, float32 [h, w]."""
+def _signed_distance_to_rectangle(points: list[list[float]], x: Map, y: Map) -> Map:
+    """Pixels from each place to the nearest edge of a rectangle, negative inside, float32 [h, w].
+
+    ``x``, [1, w], and ``y``, [h, 1], are the places.
+    """
     (ax, ay), (bx, by), (cx, cy), _ = points
-    width, height = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
-    if width < height:  # the longer side gives the direction
-        ax, ay, bx, by, width, height = bx, by, cx, cy, height, width
-    ex, ey = (bx - ax) / max(width, 1e-6), (by - ay) / max(width, 1e-6)
-    middle_x, middle_y = (points[0][0] + points[2][0]) / 2, (points[0][1] + points[2][1]) / 2
-    x = np.arange(box[0] - middle_x, box[2] - middle_x + 0.5, dtype=np.float32)[None]
-    y = np.arange(box[1] - middle_y, box[3] - middle_y + 0.5, dtype=np.float32)[:, None]
+    long, short = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
+    x, y = x - np.float32((ax + cx) / 2), y - np.float32((ay + cy) / 2)
+    if long < short:  # the longer side gives the direction
+        ax, ay, bx, by, long, short = bx, by, cx, cy, short, long
+    ex, ey = (bx - ax) / max(long, 1e-6), (by - ay) / max(long, 1e-6)
     # an upright rectangle needs rows and columns only
     along = x * ex + y * ey if ex and ey else (x * ex if ex else y * ey)
     aside = y * ex - x * ey if ex and ey else (y * ex if ex else x * ey)
-    along, aside = np.abs(along) - np.float32(width / 2), np.abs(aside) - np.float32(height / 2)
+    along, aside = np.abs(along) - np.float32(long / 2), np.abs(aside) - np.float32(short / 2)
     inner = np.minimum(np.maximum(along, aside), np.float32(0))
     along, aside = np.maximum(along, np.float32(0)), np.maximum(aside, np.float32(0))
     outer = along * along + aside * aside
     np.sqrt(outer, out=outer)
-    outer -= inner
+    outer += inner
     return outer
+
+
+def _distance_to_edges(polygon: Polygon, x: Map, y: Map) -> Map:
+    """Pixels from each place to the nearest edge of an outline, float32 [h, w]; ``x`` and ``y`` as above."""
+    start = polygon.astype(np.float32)
+    edge = np.roll(start, -1, axis=0) - start
+    length = np.maximum(np.hypot(edge[:, 0], edge[:, 1]), np.float32(1e-6))
+    (ax, ay), (ex, ey) = start.T[..., None, None], (edge / length[:, None]).T[..., None, None]
+    dx, dy = x - ax, y - ay
+    along = dx * ex + dy * ey
+    along -= np.minimum(np.maximum(along, np.float32(0)), length[:, None, None])  # what lies beyond the edge's ends
+    aside = dy * ex - dx * ey
+    along *= along
+    aside *= aside
+    along += aside
+    return np.sqrt(along.min(axis=0))
+
+
+def _draw_official_threshold(threshold: Map, mask: Map, polygon: Polygon, distance: float, spec: TargetSpec) -> None:
+    """The same as PaddleOCR draws it, in whole pixels."""
+    height, width = threshold.shape
+    grown = _offset(polygon, distance, subpixel=False)
+    if not grown:
+        return
+    outer = grown[0].astype(np.int32)
+    cv2.fillPoly(mask, [outer], 1)
+    (x0, y0), (x1, y1) = outer.min(axis=0).tolist(), outer.max(axis=0).tolist()
+    # a box outside the map is clamped to its edge, so that one row or column of it is drawn there
+    left, right = min(max(x0, 0), width - 1), min(max(x1, 0), width - 1)
+    top, bottom = min(max(y0, 0), height - 1), min(max(y1, 0), height - 1)
+    gaps = _official_distance_to_outline(polygon, x0, y0, x1, y1)
+    gaps = gaps[top - y0 : bottom - y0 + 1, left - x0 : right - x0 + 1]
+    window = threshold[top : bottom + 1, left : right + 1]
+    if gaps.shape == window.shape:
+        closeness = (1 - np.minimum(gaps / distance, 1)).astype(np.float32)
+        np.fmax(window, closeness * (spec.threshold_max - spec.threshold_min) + spec.threshold_min, out=window)
 
 
 def _official_distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.float64]:
@@ -294,6 +291,36 @@ def _official_distance_to_outline(polygon: Polygon, x0: int, y0: int, x1: int, y
     return nearest
 
 
+def _inset(polygon: Polygon, distance: float) -> npt.NDArray[np.float64] | None:
+    """Four corners moved inwards: their edges, moved and made to meet anew. None where they are not convex, or lose an edge.
+
+    What clipping gives then, in a tenth of the time.
+    """
+    points = polygon.tolist()
+    if len(points) != 4:
+        return None
+    directions = []
+    for (ax, ay), (bx, by) in zip(points, [*points[1:], points[0]], strict=True):
+        length = math.hypot(bx - ax, by - ay)
+        if length == 0:
+            return None
+        directions.append(((bx - ax) / length, (by - ay) / length, length))
+    turn = 0.0  # which way the outline goes round
+    moved = []
+    for (x, y), (ex, ey, _), (fx, fy, _) in zip(points, [directions[-1], *directions], directions, strict=False):
+        sine, cosine = ex * fy - ey * fx, ex * fx + ey * fy
+        turn = turn or math.copysign(1.0, sine)
+        if sine * turn < _LEAST_TURN:
+            return None
+        # both edges' normals point inwards; their sum leads to where the moved edges meet
+        step = turn * distance / (1 + cosine)
+        moved.append((x - (ey + fy) * step, y + (ex + fx) * step))
+    for (ax, ay), (bx, by), (ex, ey, _) in zip(moved, [*moved[1:], moved[0]], directions, strict=True):
+        if (bx - ax) * ex + (by - ay) * ey <= 0:
+            return None
+    return np.array(moved, np.float64)
+
+
 def _offset(polygon: Polygon, distance: float, subpixel: bool) -> list[npt.NDArray[np.float64]]:
     scale = _SUBPIXEL_SCALE if subpixel else 1
     offset = pyclipper.PyclipperOffset(2.0, 0.25 * scale if subpixel else 0.25)
@@ -301,33 +328,20 @@ def _offset(polygon: Polygon, distance: float, subpixel: bool) -> list[npt.NDArr
     return [np.array(outline, np.float64) / scale for outline in offset.Execute(distance * scale)]
 
 
-class _Coverage:
-    """Draws outlines at four times the resolution and gives the covered share of each pixel."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        width, height = size
-        self._canvas = np.zeros((height * _SUPERSAMPLING, width * _SUPERSAMPLING), np.uint8)
-        self._drawn: list[tuple[int, int, int, int]] = []
-
-    def draw(self, outlines: Sequence[npt.NDArray[np.float64]]) -> None:
-        # pixel centres are at whole coordinates, so pixel x covers x - 0.5 .. x + 0.5
-        shift = 4
-        points = [((o + 0.5) * _SUPERSAMPLING - 0.5) * 2**shift for o in outlines]
-        cv2.fillPoly(self._canvas, [np.rint(p).astype(np.int32) for p in points], 255, shift=shift)
-        height, width = self._canvas.shape
-        for outline in outlines:
-            (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
-            x0, x1 = max(0, math.floor(left) - 1), min(width // _SUPERSAMPLING, math.ceil(right) + 2)
-            y0, y1 = max(0, math.floor(top) - 1), min(height // _SUPERSAMPLING, math.ceil(bottom) + 2)
-            if x0 < x1 and y0 < y1:
-                self._drawn.append((x0, y0, x1, y1))
-
-    def average(self) -> Map:
-        """The covered share of each pixel; only the boxes that were drawn in are looked at."""
-        height, width = self._canvas.shape
-        coverage = np.zeros((height // _SUPERSAMPLING, width // _SUPERSAMPLING), np.float32)
-        for x0, y0, x1, y1 in self._drawn:
-            fine = self._canvas[y0 * _SUPERSAMPLING : y1 * _SUPERSAMPLING, x0 * _SUPERSAMPLING : x1 * _SUPERSAMPLING]
-            mean = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
-            np.divide(mean, np.float32(255), out=coverage[y0:y1, x0:x1])
-        return coverage
+def _draw_coverage(coverage: Map, outlines: Sequence[npt.NDArray[np.float64]]) -> None:
+    """Raise a map to the share of each pixel that some outlines cover, drawn at four times the resolution."""
+    height, width = coverage.shape
+    points = np.concatenate(outlines)
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    x0, x1 = max(0, math.floor(left) - 1), min(width, math.ceil(right) + 2)
+    y0, y1 = max(0, math.floor(top) - 1), min(height, math.ceil(bottom) + 2)
+    if x0 >= x1 or y0 >= y1:
+        return
+    fine = np.zeros(((y1 - y0) * _SUPERSAMPLING, (x1 - x0) * _SUPERSAMPLING), np.uint8)
+    # pixel centres are at whole coordinates, so pixel x covers x - 0.5 .. x + 0.5
+    shift, corner = 4, np.array((x0, y0), np.float64) - 0.5
+    drawn = [np.rint(((o - corner) * _SUPERSAMPLING - 0.5) * 2**shift).astype(np.int32) for o in outlines]
+    cv2.fillPoly(fine, drawn, 255, shift=shift)
+    share = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) * np.float32(1 / 255)
+    window = coverage[y0:y1, x0:x1]
+    np.maximum(window, share, out=window)

@@ -109,6 +109,7 @@ class DetectionTask:
             spec=spec,
             with_threshold=self._wants_threshold,
             seed=config.trainer.seed,
+            cache_bytes=(config.input.cache_mb << 20) // max(1, config.data.num_workers),
         )
 
     @property

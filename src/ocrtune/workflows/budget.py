@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from ocrtune.config.schema import TrainConfig
@@ -62,7 +63,9 @@ class Clock:
 
 @freed_memory_kept()
 def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("inf")) -> float:
-    """Time of a training step on this machine, with its data loading, on a copy of the network.
+    """Usual time of a training step on this machine, with its data loading, on a copy of the network.
+
+    The first steps take much longer: memory is touched for the first time, and kernels are made.
 
     Args:
         task, config: what is to be trained.
@@ -92,7 +95,7 @@ def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("i
         if len(times) > _WARM_STEPS and sum(times) > patience:
             break
     timed = times[_WARM_STEPS:]
-    return sum(timed) / len(timed) * config.trainer.accumulate
+    return median(timed) * config.trainer.accumulate
 
 
 def _step(steps: BareSteps, batch: Any, pieces: int) -> int:

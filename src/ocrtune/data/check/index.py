@@ -64,16 +64,16 @@ class PageIndex:
         return [bytes(self._digests[i : i + _DIGEST]).hex() for i in range(0, len(self._digests), _DIGEST)]
 
     def prints(self) -> npt.NDArray[np.uint8]:
-        """Perceptual hashes, uint8 [pages, 128]."""
-        return np.frombuffer(bytes(self._prints), np.uint8).reshape(-1, _PRINT)
+        """Perceptual hashes, uint8 [pages, 128]; no page can be added while they are held."""
+        return np.frombuffer(self._prints, np.uint8).reshape(-1, _PRINT)
 
     def contents(self) -> npt.NDArray[np.void]:
-        """Content hashes as sortable values, [pages]."""
-        return np.frombuffer(bytes(self._digests), f"V{_DIGEST}")
+        """Content hashes as sortable values, [pages]; no page can be added while they are held."""
+        return np.frombuffer(self._digests, f"V{_DIGEST}")
 
     def images(self) -> npt.NDArray[np.uint64]:
-        """Hashes of the images' paths, uint64 [pages]."""
-        return np.frombuffer(bytes(self._images), np.uint64)
+        """Hashes of the images' paths, uint64 [pages]; no page can be added while they are held."""
+        return np.frombuffer(self._images, np.uint64)
 
     def _text(self, row: int) -> list[str]:
         start = self._ends[row - 1] if row else 0

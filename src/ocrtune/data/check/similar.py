@@ -6,12 +6,13 @@ that differ in a few figures are as near as copies are. In 1024 bits, the neares
 a copy that was saved as JPEG of quality 30, halved, blurred or made darker differs in 4 %. Crops of 2 % at each side and
 turns by 1 degree are not found.
 
-Candidates come from sorted lists (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so that
-the time is n log n.
+Candidates are neighbours in sorted lists (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so
+that the time is n log n.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import cv2
@@ -29,6 +30,7 @@ _LISTS = 16
 _NEIGHBOURS = 4  # in a sorted list that are compared
 _LOW_BITS = 64  # of the 256 lowest that may differ for a closer look
 _TOGETHER = 512  # hashes that are unpacked at a time
+_COMPARED = 8192  # pairs that are compared at a time
 _ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 _Prints: TypeAlias = npt.NDArray[np.uint8]
 
@@ -57,29 +59,32 @@ def near_pairs(prints: _Prints, boundary: int | None = None) -> list[tuple[int, 
     # an entry is a row as it is, then turned by a quarter, then turned over
     low = np.concatenate([_low_bits(prints, turn) for turn in _TURNS])
     best: dict[int, tuple[int, int, int]] = {}
-    for number in range(_LISTS):
-        order = _sorted(np.roll(low, -2 * number, axis=1))
-        for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
-            a, b = order[:-step], order[step:]
-            usable = ((a < count) | (b < count)) & (a % count != b % count)
-            if boundary is not None:
-                usable &= (a % count < boundary) != (b % count < boundary)
-            a, b = a[usable], b[usable]
-            near = _ONES[low[a] ^ low[b]].sum(axis=1, dtype=np.int64) <= _LOW_BITS
-            a, b = a[near], b[near]
-            distance = _distance(prints, a, b)
-            for i in np.flatnonzero(distance <= NEAR_BITS):
-                first, second = int(a[i]), int(b[i])
-                turn = _TURNS[max(first, second) // count]
-                row, earlier = max(first % count, second % count), min(first % count, second % count)
-                best[row] = min(best.get(row, (NEAR_BITS + 1, 0, 0)), (int(distance[i]), turn, earlier))
+    for a, b in _neighbours(low):
+        usable = ((a < count) | (b < count)) & (a % count != b % count)
+        if boundary is not None:
+            usable &= (a % count < boundary) != (b % count < boundary)
+        a, b = a[usable], b[usable]
+        near = _ONES[low[a] ^ low[b]].sum(axis=1, dtype=np.int64) <= _LOW_BITS
+        a, b = a[near], b[near]
+        distance = _distance(prints, a, b)
+        for i in np.flatnonzero(distance <= NEAR_BITS):
+            first, second = int(a[i]), int(b[i])
+            turn = _TURNS[max(first, second) // count]
+            row, earlier = max(first % count, second % count), min(first % count, second % count)
+            best[row] = min(best.get(row, (NEAR_BITS + 1, 0, 0)), (int(distance[i]), turn, earlier))
     return [(row, earlier, turn) for row, (_, turn, earlier) in sorted(best.items())]
 
 
-def _sorted(keys: _Prints) -> npt.NDArray[np.intp]:
-    """Order of rows of 32 bytes, compared from their first byte on."""
-    words = np.ascontiguousarray(keys).view(">u8").astype(np.uint64)
-    return np.lexsort(words.T[::-1])
+def _neighbours(low: _Prints) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Entries that lie close to each other in a list that is sorted by 64 of their bits, in portions of some thousands."""
+    for number in range(_LISTS):
+        columns = (2 * number + np.arange(8)) % low.shape[1]
+        keys = np.ascontiguousarray(low[:, columns]).view(">u8").reshape(-1)
+        order = np.argsort(keys.astype(np.uint64), kind="stable")
+        for step in range(1, _NEIGHBOURS + 1):
+            for start in range(0, len(order) - step, _COMPARED):
+                end = min(start + _COMPARED, len(order) - step)
+                yield order[start:end], order[start + step : end + step]
 
 
 def _low_bits(prints: _Prints, turn: int) -> _Prints:

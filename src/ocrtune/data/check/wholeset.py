@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ocrtune.charset import normalised
 from ocrtune.data.check.findings import CheckReport, Finding, shown
@@ -131,9 +132,11 @@ def twins(report: CheckReport) -> Iterator[Finding]:
             again.add(row)
             message = f"the same image as {index.name(earlier)} ({index.where(earlier)})"
             yield Finding("image-twice", "warning", message, index.where(row), image=index.image(row))
-    rows = [row for row in range(len(index)) if row not in again and not index.blank[row]]
+    shows = np.frombuffer(index.blank, np.int8) == 0
+    shows[list(again)] = False
+    rows = np.flatnonzero(shows)
     for i, j, turn in near_pairs(index.prints()[rows]):
-        row, earlier = rows[i], rows[j]
+        row, earlier = int(rows[i]), int(rows[j])
         message = f"shows the same as {index.name(earlier)}{turned_by(turn)} ({index.where(earlier)})"
         yield Finding("image-nearly-twice", "warning", message, index.where(row), image=index.image(row))
 
@@ -143,19 +146,26 @@ def turned_by(turn: int) -> str:
 
 
 def _unlabelled_images(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
-    known = {key.tobytes() for key in report.index.images()}
+    known = np.sort(report.index.images())
     for folder in sums.folders:
         real = os.path.realpath(folder)
         names = sorted(
             entry.name
             for entry in os.scandir(folder)
             if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-            and path_key(os.path.join(real, entry.name)) not in known
+            and not _holds(known, path_key(os.path.join(real, entry.name)))
         )
         if names:
             some = ", ".join(names[:3])
             message = f"{len(names)} images in the folder have no usable label in this data set: {some}"
             yield Finding("image-not-labelled", "info", message, str(folder))
+
+
+def _holds(keys: npt.NDArray[np.uint64], key: bytes) -> bool:
+    """Whether sorted keys hold this one; a set of them would take ten times the memory."""
+    value = np.frombuffer(key, np.uint64)[0]
+    place = int(np.searchsorted(keys, value))
+    return place < len(keys) and bool(keys[place] == value)
 
 
 def _texts(report: CheckReport, sums: SetSums) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from ocrtune.bundle import Bundle, TaskName
 from ocrtune.config.load import build_config, load_config
 from ocrtune.config.schema import TrainConfig
 from ocrtune.errors import GateError
+from ocrtune.nn.memory import freed_memory_kept
 from ocrtune.report.html import Picture, Table
 from ocrtune.training.diagnose import Diagnosis, ordered
 from ocrtune.training.diagnose.limits import below
@@ -108,6 +109,7 @@ class Stage:
         return {**self.figures_json, "diagnosis": [diagnosis.as_dict() for diagnosis in self.diagnosis]}
 
 
+@freed_memory_kept()
 def training_run(
     values: Mapping[str, Any],
     request: AdaptRequest,
@@ -128,6 +130,8 @@ def training_run(
         seconds: for the training, from now on; where steps take longer than planned, it ends sooner.
         resumed: the same job began earlier.
         console: where to report to.
+
+    Memory is kept from the timing of the first steps to the end of the training.
 
     Raises:
         GateError: the time is too short to learn anything, or the exported file differs from the network.
