@@ -119,7 +119,7 @@ def load_network(
     tell: Tell = quiet,
     seed: int = 0,
 ) -> Network[M]:
-    """Build a network and fill it.
+    """Build a network and fill it; weights below 1.2e-38 become 0.
 
     Args:
         family: the networks of the task.
@@ -137,7 +137,9 @@ def load_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _loaded(family, pretrained, arch, form, partial, tell)
+        network = _loaded(family, pretrained, arch, form, partial, tell)
+    _drop_denormals(network.model)
+    return network
 
 
 def _loaded(family: Family[M], pretrained: str | None, arch: str, form: str, partial: bool, tell: Tell) -> Network[M]:
@@ -154,6 +156,18 @@ def _loaded(family: Family[M], pretrained: str | None, arch: str, form: str, par
     if network.report is not None and not network.report.complete:
         tell(f"only a part of the weights was loaded from {source.path.name}: {network.report.summary()}")
     return _in_form(network, form)
+
+
+@torch.no_grad()
+def _drop_denormals(model: nn.Module) -> None:
+    """Set weights to 0 that are too small for a normal float32, in place.
+
+    Weight decay leaves them in dead channels (a tenth of PP-OCRv6 small's detector), and processors take three times as long
+    for a training step with them.
+    """
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor[tensor.abs() < torch.finfo(tensor.dtype).tiny] = 0
 
 
 def _from_bundle(family: Family[M], bundle: Bundle, arch: str) -> Network[M]:
