@@ -5,8 +5,10 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 from safetensors.torch import save_file
 
 from ocrtune.detection.evaluate import evaluate_detector
@@ -45,6 +47,15 @@ def test_torch_network_equals_onnx_runtime_on_real_pages(name: str, receipt_page
     a = evaluate_detector(TextDetector(ours, onnx.preprocess, onnx.thresholds), receipt_pages[:6])
     b = evaluate_detector(onnx, receipt_pages[:6])
     assert a.score == b.score
+
+
+def test_published_weights_come_without_denormal_numbers() -> None:
+    bundle = published_bundle("ppocrv6-small-det")
+    stored = [numpy_helper.to_array(tensor) for tensor in onnx.load(bundle.onnx).graph.initializer]
+    tiny = np.finfo(np.float32).tiny
+    assert sum(((w != 0) & (np.abs(w) < tiny)).sum() for w in stored if w.dtype == np.float32) > 100_000
+    weights = load_network(FAMILY, "ppocrv6-small-det").model.state_dict().values()
+    assert not any(((w != 0) & (w.abs() < tiny)).any() for w in weights if w.is_floating_point())
 
 
 @pytest.mark.parametrize("arch", sorted(DETECTORS))

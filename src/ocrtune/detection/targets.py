@@ -24,6 +24,7 @@ Map: TypeAlias = npt.NDArray[np.float32]
 _SUBPIXEL_SCALE = 64  # offsets are computed in 1/64 pixel
 _GAP_REACH = 0.6  # of a text's height; a gap is what two neighbours reach over
 _SUPERSAMPLING = 4  # coverage is drawn at 4x and averaged
+_DISTANCES = 1 << 18  # from places to edges that are computed at a time
 _LEAST_TURN = 1e-3  # sine of the angle between two edges that count as two
 
 
@@ -237,15 +238,20 @@ def _distance_to_edges(polygon: Polygon, x: Map, y: Map) -> Map:
     start = polygon.astype(np.float32)
     edge = np.roll(start, -1, axis=0) - start
     length = np.maximum(np.hypot(edge[:, 0], edge[:, 1]), np.float32(1e-6))
-    (ax, ay), (ex, ey) = start.T[..., None, None], (edge / length[:, None]).T[..., None, None]
-    dx, dy = x - ax, y - ay
-    along = dx * ex + dy * ey
-    along -= np.minimum(np.maximum(along, np.float32(0)), length[:, None, None])  # what lies beyond the edge's ends
-    aside = dy * ex - dx * ey
-    along *= along
-    aside *= aside
-    along += aside
-    return np.sqrt(along.min(axis=0))
+    nearest = np.full((y.shape[0], x.shape[1]), np.inf, np.float32)
+    together = max(1, _DISTANCES // nearest.size)
+    for first in range(0, len(start), together):
+        part = slice(first, first + together)
+        (ax, ay), (ex, ey) = start[part].T[..., None, None], (edge / length[:, None])[part].T[..., None, None]
+        dx, dy = x - ax, y - ay
+        along = dx * ex + dy * ey
+        along -= np.minimum(np.maximum(along, np.float32(0)), length[part, None, None])  # what lies beyond the edge's ends
+        aside = dy * ex - dx * ey
+        along *= along
+        aside *= aside
+        along += aside
+        np.minimum(nearest, along.min(axis=0), out=nearest)
+    return np.sqrt(nearest)
 
 
 def _draw_official_threshold(threshold: Map, mask: Map, polygon: Polygon, distance: float, spec: TargetSpec) -> None:
