@@ -197,7 +197,7 @@ def test_targets_are_those_of_whole_canvases_and_exact_distances(polygons: list[
     assert np.abs(targets.threshold_mask - mask).mean() < 0.02 * (1 + len(polygons))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.one_of(boxes, quads), st.floats(0.3, 0.95), st.booleans())
 def test_four_corners_shrink_to_what_clipping_gives(polygon: Polygon, ratio: float, reversed_: bool) -> None:
     polygon = polygon[::-1].copy() if reversed_ else polygon
@@ -205,7 +205,8 @@ def test_four_corners_shrink_to_what_clipping_gives(polygon: Polygon, ratio: flo
     clipped = shapely.Polygon(polygon).buffer(-distance, join_style="mitre")
     assume(shapely.Polygon(polygon).is_valid and clipped.area > 1)
     (kernel,) = shrink(polygon, ratio)
-    assert shapely.LinearRing(kernel).hausdorff_distance(clipped.exterior) < 0.05
+    limit = 0.05 if len(kernel) == 4 else 0.2  # where an edge is lost, what clipping rounds is seen at the acute corner
+    assert shapely.LinearRing(kernel).hausdorff_distance(clipped.exterior) < limit
 
 
 def test_gaps_are_where_lengthened_texts_overlap() -> None:

@@ -178,6 +178,8 @@ def _threshold_maps(
 
 def _draw_threshold(threshold: Map, mask: Map, polygon: Polygon, distance: float, spec: TargetSpec) -> None:
     """Raise a threshold map along an outline, from max on it down to min at ``distance`` pixels; mask what it encloses."""
+    if distance < 1 / _SUBPIXEL_SCALE:
+        return
     height, width = threshold.shape
     points = polygon.tolist()
     xs, ys = [x for x, _ in points], [y for _, y in points]
