@@ -247,9 +247,8 @@ def _distance_to_edges(polygon: Polygon, x: Map, y: Map) -> Map:
         (ax, ay), (ex, ey) = start[part].T[..., None, None], (edge / length[:, None])[part].T[..., None, None]
         dx, dy = x - ax, y - ay
         along = dx * ex + dy * ey
-        along -= np.minimum(
-            np.maximum(along, np.float32(0)), length[part, None, None]
-        )  # what lies beyond the edge's ends
+        # what lies beyond the edge's ends is left
+        along -= np.minimum(np.maximum(along, np.float32(0)), length[part, None, None])
         aside = dy * ex - dx * ey
         along *= along
         aside *= aside
