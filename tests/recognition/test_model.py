@@ -56,6 +56,7 @@ KEY_LISTS = {
     "v6_medium_rec": "ctc_pplcnetv4_medium",
 }
 CLASSES = 12
+ROUNDING = 3e-4  # of probabilities; processors add up in different orders: 1.4e-4 was seen with random weights
 
 
 @pytest.mark.parametrize("name", RECOGNIZERS)
@@ -67,12 +68,12 @@ def test_recogniser_does_what_the_official_one_does(name: str) -> None:
             probabilities = network(tensor(inputs[key])).numpy()
             assert list(probabilities.shape) == model[f"{prefix}shape"]
             sampled = probabilities.reshape(-1)[:: model[f"{prefix}stride"]]
-            np.testing.assert_allclose(sampled, arrays[f"{prefix}probs_sub"], atol=1e-4)
+            np.testing.assert_allclose(sampled, arrays[f"{prefix}probs_sub"], atol=ROUNDING)
             np.testing.assert_array_equal(probabilities.argmax(-1), arrays[f"{prefix}top1_idx"])
         folded = deployed(network)(tensor(inputs[model["eval_inputs"][0]])).numpy()
     # PaddleOCR folds only what is re-parameterised: the others' own output is the reference
     reference = arrays.get("rep_probs_sub", arrays["eval_probs_sub"])
-    np.testing.assert_allclose(folded.reshape(-1)[:: model["eval_stride"]], reference, atol=1e-4)
+    np.testing.assert_allclose(folded.reshape(-1)[:: model["eval_stride"]], reference, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("name", RECOGNIZERS)
