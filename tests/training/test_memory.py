@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from pathlib import Path
 
 import pytest
 import torch
 
 from ocrtune.nn.memory import freed_memory_kept
+from ocrtune.training.batch_probe import resident_memory
 
 LARGE = 48 << 20  # bytes; above what glibc ever keeps of its own accord
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -27,11 +27,6 @@ def cleared(times: int) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def resident() -> int:
-    """Bytes of this process that lie in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
-
-
 def test_a_freed_block_is_used_again_instead_of_cleared() -> None:
     with freed_memory_kept():
         cleared(8)  # until small blocks have settled around it
@@ -43,7 +38,7 @@ def test_memory_goes_back_at_the_end() -> None:
     with freed_memory_kept():
         with freed_memory_kept():
             blocks = [torch.ones(LARGE, dtype=torch.uint8) for _ in range(4)]
-        before = resident()
+        before = resident_memory()
         del blocks
-        assert before - resident() < LARGE  # kept: the outer one has not ended
-    assert before - resident() > 3 * LARGE
+        assert before - resident_memory() < LARGE  # kept: the outer one has not ended
+    assert before - resident_memory() > 3 * LARGE

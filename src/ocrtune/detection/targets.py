@@ -127,11 +127,11 @@ def shrink(polygon: Polygon, ratio: float, subpixel: bool = True) -> list[npt.ND
     area, length = abs(signed_area(polygon)), perimeter(polygon)
     if area == 0:
         return []
-    if subpixel and (inset := _inset(polygon, area * (1 - ratio**2) / length)) is not None:
-        return [inset]
     outlines: list[npt.NDArray[np.float64]] = []
     for multiple in np.arange(ratio, 1, ratio):
-        outlines = _offset(polygon, -area * (1 - multiple**2) / length, subpixel)
+        distance = area * (1 - multiple**2) / length
+        inset = _inset(polygon, distance) if subpixel else None
+        outlines = _offset(polygon, -distance, subpixel) if inset is None else [inset]
         if len(outlines) == 1:
             break
     return outlines
