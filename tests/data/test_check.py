@@ -103,7 +103,7 @@ def test_twins_leaks_and_doubled_regions(tmp_path: Path) -> None:
     assert report.counts() == {"image-twice": 1, "region-twice": 1}
     (tmp_path / "val").mkdir()
     val = check([Page(copy, [rectangle(1, 1, 30, 20)])], tmp_path / "val")
-    leaks = find_leaks(report, val)
+    leaks = list(find_leaks(report, val))
     assert len(leaks) == 1
     assert leaks[0].severity == "error"
 
@@ -133,5 +133,5 @@ def test_validation_data_without_a_page(tmp_path: Path) -> None:
     train = check(sample_pages(tmp_path), tmp_path)
     (tmp_path / "val.json").write_text('{"images": []}', encoding="utf-8")
     val = check_dataset(parse_dataset_path(f"json:{tmp_path / 'val.json'}"))
-    assert find_leaks(train, val) == []
+    assert list(find_leaks(train, val)) == []
     assert val.errors == 1

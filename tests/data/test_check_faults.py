@@ -304,7 +304,7 @@ def test_leaks_are_named_also_where_the_image_was_saved_again(copied: Copied, tm
     shutil.copytree(copied.folder, val.folder)
     image = read_image(val.image)
     val.image.write_bytes(bytes(cv2.imencode(".jpg", cv2.resize(image, None, fx=0.7, fy=0.7), [1, 70])[1]))
-    leaks = find_leaks(copied.check(), val.check())
+    leaks = list(find_leaks(copied.check(), val.check()))
     second = str(val.folder / "box" / f"{val.second}.csv")
     assert [(f.code, f.severity, f.where) for f in leaks] == [
         ("leak", "error", second),

@@ -90,7 +90,7 @@ class CheckReport:
     @property
     def hashes(self) -> list[str]:
         """Content hash of each readable page."""
-        return self.index.digests()
+        return [digest.hex() for digest in self.index.digests()]
 
     @property
     def usable_pages(self) -> int:

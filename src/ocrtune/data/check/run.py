@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from ocrtune.data.check.cache import FactsCache, ImageKey, image_key
 from ocrtune.data.check.findings import CheckReport, Finding
 from ocrtune.data.check.image import ImageFacts, image_facts
-from ocrtune.data.check.index import repeats
 from ocrtune.data.check.pages import CheckSettings, check_page
 from ocrtune.data.check.similar import near_pairs
 from ocrtune.data.check.wholeset import SetSums, turned_by, whole_set
@@ -81,31 +79,24 @@ def page_count(dataset: DatasetPath) -> int:
     return sum(1 for _ in FORMATS[dataset.format].read(dataset.path, lambda fault: None))
 
 
-def find_leaks(train: CheckReport, val: CheckReport) -> list[Finding]:
+def find_leaks(train: CheckReport, val: CheckReport) -> Iterator[Finding]:
     """Pages of the validation data that are also in the training data: with the same pixels, or showing the same."""
-    rows: dict[bytes, int] = {}
-    for row, digest in enumerate(train.index.contents()):
-        rows.setdefault(digest.tobytes(), row)
-    findings, leaked = [], set()
-    for row, digest in enumerate(val.index.contents()):
-        if digest.tobytes() in rows:
-            leaked.add(row)
-            message = f"the same image is in the training data as {train.index.name(rows[digest.tobytes()])}"
+    old, new = train.index, val.index
+    for row, digest in enumerate(new.digests()):
+        same = old.with_pixels(digest)
+        if same is not None:
+            message = f"the same image is in the training data as {old.name(same)}"
             fix = "leaves the page out of the training data"
-            findings.append(Finding("leak", "error", message, val.index.where(row), fix, val.index.image(row)))
-    old, new = _distinct(train), [row for row in _distinct(val) if row not in leaked]
-    prints = np.concatenate([train.index.prints()[old], val.index.prints()[new]])
-    for i, j, turn in near_pairs(prints, boundary=len(old)):
-        row = new[i - len(old)]
-        message = f"shows the same as {train.index.name(old[j])} of the training data{turned_by(turn)}"
-        findings.append(Finding("near-leak", "warning", message, val.index.where(row), image=val.index.image(row)))
-    return findings
-
-
-def _distinct(report: CheckReport) -> list[int]:
-    """Rows of pages that show something, the first of those with the same pixels."""
-    again = {row for row, _ in repeats(report.index.contents())}
-    return [row for row in range(len(report.index)) if row not in again and not report.index.blank[row]]
+            yield Finding("leak", "error", message, new.where(row), fix, new.image(row))
+    boundary = len(old)
+    prints = chain(
+        ((row, found) for row, _, found in old.distinct()),
+        ((row + boundary, found) for row, digest, found in new.distinct() if old.with_pixels(digest) is None),
+    )
+    for row, earlier, turn in near_pairs(prints, boundary):
+        message = f"shows the same as {old.name(earlier)} of the training data{turned_by(turn)}"
+        where, image = new.where(row - boundary), new.image(row - boundary)
+        yield Finding("near-leak", "warning", message, where, image=image)
 
 
 def _label_fault(fault: DataError) -> Finding:

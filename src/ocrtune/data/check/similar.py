@@ -12,13 +12,15 @@ that the time is n log n.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ocrtune.data.scratch import Row, Scratch
 from ocrtune.page import Image
 
 NEAR_BITS = 92
@@ -29,10 +31,21 @@ _TURNS = (0, 90, 180)  # 270 is the other way round of 90
 _LISTS = 16
 _NEIGHBOURS = 4  # in a sorted list that are compared
 _LOW_BITS = 64  # of the 256 lowest that may differ for a closer look
-_TOGETHER = 512  # hashes that are unpacked at a time
-_COMPARED = 8192  # pairs that are compared at a time
+_TOGETHER = 2048  # entries that are compared, or hashes that are turned, at a time
+_ROWS = 1 << 40  # an entry is a row, plus this for a turn by a quarter, plus twice this for one over
+_TABLES = (
+    "CREATE TABLE prints (row INTEGER PRIMARY KEY, print BLOB)",
+    "CREATE TABLE entries (entry INTEGER PRIMARY KEY, low BLOB)",
+    "CREATE TABLE nearest (row INTEGER PRIMARY KEY, distance INTEGER, turn INTEGER, earlier INTEGER)",
+)
+_NEARER = (
+    "INSERT INTO nearest VALUES (?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET distance = excluded.distance, "
+    "turn = excluded.turn, earlier = excluded.earlier "
+    "WHERE (excluded.distance, excluded.turn, excluded.earlier) < (distance, turn, earlier)"
+)
 _ONES = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 _Prints: TypeAlias = npt.NDArray[np.uint8]
+_Entries: TypeAlias = npt.NDArray[np.int64]
 
 
 def perceptual_hash(image: Image) -> bytes:
@@ -44,72 +57,96 @@ def perceptual_hash(image: Image) -> bytes:
     return np.packbits(signs).tobytes()
 
 
-def near_pairs(prints: _Prints, boundary: int | None = None) -> list[tuple[int, int, int]]:
-    """Pairs of images that show the same.
+def near_pairs(prints: Iterable[tuple[int, bytes]], boundary: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """Pairs of images that show the same; what is compared lies in a temporary file.
 
     Args:
-        prints: perceptual hashes, uint8 [n, 128].
+        prints: (row, perceptual hash) of images, in the order of the rows.
         boundary: only pairs with one row before it and one from it on; None for all.
 
-    Returns:
+    Yields:
         (row, earlier row, degrees by which one of them is turned: 0, 90 or 180), in the order of the rows; of each row the
         nearest one.
+
+    Raises:
+        DataError: the temporary file cannot be written.
     """
-    count = len(prints)
-    # an entry is a row as it is, then turned by a quarter, then turned over
-    low = np.concatenate([_low_bits(prints, turn) for turn in _TURNS])
-    best: dict[int, tuple[int, int, int]] = {}
-    for a, b in _neighbours(low):
-        usable = ((a < count) | (b < count)) & (a % count != b % count)
+    scratch = Scratch(*_TABLES)
+    _fill(scratch, prints)
+    for a, b in _neighbours(scratch):
+        rows_a, rows_b = a % _ROWS, b % _ROWS
+        usable = ((a < _ROWS) | (b < _ROWS)) & (rows_a != rows_b)  # two that are turned say nothing new
         if boundary is not None:
-            usable &= (a % count < boundary) != (b % count < boundary)
+            usable &= (rows_a < boundary) != (rows_b < boundary)
         a, b = a[usable], b[usable]
-        near = _ONES[low[a] ^ low[b]].sum(axis=1, dtype=np.int64) <= _LOW_BITS
-        a, b = a[near], b[near]
-        distance = _distance(prints, a, b)
+        if not len(a):
+            continue
+        distance = _distance(scratch, a, b)
         for i in np.flatnonzero(distance <= NEAR_BITS):
-            first, second = int(a[i]), int(b[i])
-            turn = _TURNS[max(first, second) // count]
-            row, earlier = max(first % count, second % count), min(first % count, second % count)
-            best[row] = min(best.get(row, (NEAR_BITS + 1, 0, 0)), (int(distance[i]), turn, earlier))
-    return [(row, earlier, turn) for row, (_, turn, earlier) in sorted(best.items())]
+            earlier, row = sorted((int(a[i] % _ROWS), int(b[i] % _ROWS)))
+            turn = _TURNS[int(max(a[i], b[i]) // _ROWS)]
+            scratch.change(_NEARER, row, int(distance[i]), turn, earlier)
+    yield from scratch.rows("SELECT row, earlier, turn FROM nearest ORDER BY row")
 
 
-def _neighbours(low: _Prints) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Entries that lie close to each other in a list that is sorted by 64 of their bits, in portions of some thousands."""
+def _fill(scratch: Scratch, prints: Iterable[tuple[int, bytes]]) -> None:
+    """Write hashes, and the low bits of each image as it is, turned by a quarter, and turned over."""
+    prints = iter(prints)
+    while portion := list(islice(prints, _TOGETHER)):
+        scratch.add("prints", portion)
+        rows = [row for row, _ in portion]
+        hashes = _stacked(found for _, found in portion)
+        for number, turn in enumerate(_TURNS):
+            low = _turned(hashes, turn).reshape(-1, _SIDE, _SIDE // 8)[:, :16, :2].reshape(-1, 32)
+            scratch.add(
+                "entries", [(number * _ROWS + row, bits.tobytes()) for row, bits in zip(rows, low, strict=True)]
+            )
+
+
+def _neighbours(scratch: Scratch) -> Iterator[tuple[_Entries, _Entries]]:
+    """Entries with nearly the same low bits that lie close to each other in a list sorted by 64 of them, in portions."""
     for number in range(_LISTS):
-        columns = (2 * number + np.arange(8)) % low.shape[1]
-        keys = np.ascontiguousarray(low[:, columns]).view(">u8").reshape(-1)
-        order = np.argsort(keys.astype(np.uint64), kind="stable")
-        for step in range(1, _NEIGHBOURS + 1):
-            for start in range(0, len(order) - step, _COMPARED):
-                end = min(start + _COMPARED, len(order) - step)
-                yield order[start:end], order[start + step : end + step]
+        first, more = (
+            2 * number + 1,
+            max(2 * number + 8 - 32, 0),
+        )  # bytes from 1; the last lists go on at the first byte
+        query = f"SELECT entry, low FROM entries ORDER BY substr(low, {first}, 8), substr(low, 1, {more}), entry"
+        found = scratch.rows(query)
+        last: list[Row] = []
+        while portion := list(islice(found, _TOGETHER)):
+            known, portion = len(last), last + portion
+            entries = np.array([entry for entry, _ in portion], np.int64)
+            bits = _stacked(low for _, low in portion)
+            pairs = []
+            for step in range(1, _NEIGHBOURS + 1):
+                start = max(known - step, 0)  # those before it were compared in the last portion
+                near = _differing(bits[start:-step], bits[start + step :]) <= _LOW_BITS
+                pairs.append((entries[start:-step][near], entries[start + step :][near]))
+            a, b = zip(*pairs, strict=True)
+            yield np.concatenate(a), np.concatenate(b)
+            last = portion[-_NEIGHBOURS:]
 
 
-def _low_bits(prints: _Prints, turn: int) -> _Prints:
-    """The signs of the 16 x 16 lowest coefficients of turned images, uint8 [n, 32]."""
-    parts = [_turned(prints[start : start + _TOGETHER], turn) for start in range(0, len(prints), _TOGETHER)]
-    lowest = [part.reshape(-1, _SIDE, _SIDE // 8)[:, :16, :2].reshape(-1, 32) for part in parts]
-    return np.concatenate(lowest) if lowest else np.empty((0, 32), np.uint8)
-
-
-def _distance(prints: _Prints, a: npt.NDArray[np.intp], b: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+def _distance(scratch: Scratch, a: _Entries, b: _Entries) -> npt.NDArray[np.int64]:
     """Number of bits in which entries differ, int64 [pairs]."""
-    parts = [np.empty(0, np.int64)]
-    for start in range(0, len(a), _TOGETHER):
-        part = slice(start, start + _TOGETHER)
-        parts.append(_ONES[_entries(prints, a[part]) ^ _entries(prints, b[part])].sum(axis=1, dtype=np.int64))
-    return np.concatenate(parts)
-
-
-def _entries(prints: _Prints, entries: npt.NDArray[np.intp]) -> _Prints:
-    """Hashes of rows, turned as the entries say."""
-    found = prints[entries % len(prints)]
+    entries, places = np.unique(np.concatenate([a, b]), return_inverse=True)
+    query = "SELECT print FROM prints WHERE row = ?"
+    hashes = _stacked(found for row in entries % _ROWS for (found,) in scratch.rows(query, int(row)))
     for number, turn in enumerate(_TURNS[1:], start=1):
-        chosen = entries // len(prints) == number
-        found[chosen] = _turned(found[chosen], turn)
-    return found
+        chosen = entries // _ROWS == number
+        hashes[chosen] = _turned(hashes[chosen], turn)
+    return _differing(hashes[places[: len(a)]], hashes[places[len(a) :]])
+
+
+def _stacked(rows: Iterable[bytes]) -> _Prints:
+    """Rows of equal length as uint8 [rows, bytes]."""
+    values = list(rows)
+    return np.frombuffer(bytearray().join(values), np.uint8).reshape(len(values), len(values[0]))
+
+
+def _differing(a: _Prints, b: _Prints) -> npt.NDArray[np.int64]:
+    """Number of bits in which rows of bytes differ, int64 [rows]."""
+    return _ONES[a ^ b].sum(axis=1, dtype=np.int64)
 
 
 def _turned(prints: _Prints, turn: int) -> _Prints:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ocrtune.charset import normalised
 from ocrtune.data.check.findings import CheckReport, Finding, shown
 from ocrtune.data.check.image import ImageFacts
-from ocrtune.data.check.index import path_key, repeats
+from ocrtune.data.check.index import PageIndex
 from ocrtune.data.check.pages import CheckSettings, covers_image
 from ocrtune.data.check.similar import near_pairs
 from ocrtune.data.check.texts import is_full_width
@@ -113,30 +112,21 @@ def whole_set(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
             "no text is labelled at all" if not report.regions else f"all {report.regions} texts are marked as ignored"
         )
         yield Finding("nothing-to-learn", "error", f"{what}: there is nothing to learn", report.dataset)
-    yield from twins(report)
+    yield from twins(report.index)
     yield from _unlabelled_images(report, sums)
     yield from _texts(report, sums)
     yield from _heights(report, sums)
 
 
-def twins(report: CheckReport) -> Iterator[Finding]:
+def twins(index: PageIndex) -> Iterator[Finding]:
     """Pages that are named twice, hold the same pixels, or show the same."""
-    index = report.index
-    named = repeats(index.images())
-    for row, earlier in named:
+    for row, earlier in index.named_again():
         message = f"the image is named before, at {index.where(earlier)}"
         yield Finding("image-named-twice", "warning", message, index.where(row), image=index.image(row))
-    again = {row for row, _ in named}
-    for row, earlier in repeats(index.contents()):
-        if row not in again:
-            again.add(row)
-            message = f"the same image as {index.name(earlier)} ({index.where(earlier)})"
-            yield Finding("image-twice", "warning", message, index.where(row), image=index.image(row))
-    shows = np.frombuffer(index.blank, np.int8) == 0
-    shows[list(again)] = False
-    rows = np.flatnonzero(shows)
-    for i, j, turn in near_pairs(index.prints()[rows]):
-        row, earlier = int(rows[i]), int(rows[j])
+    for row, earlier in index.same_pixels():
+        message = f"the same image as {index.name(earlier)} ({index.where(earlier)})"
+        yield Finding("image-twice", "warning", message, index.where(row), image=index.image(row))
+    for row, earlier, turn in near_pairs((row, found) for row, _, found in index.distinct()):
         message = f"shows the same as {index.name(earlier)}{turned_by(turn)} ({index.where(earlier)})"
         yield Finding("image-nearly-twice", "warning", message, index.where(row), image=index.image(row))
 
@@ -146,26 +136,18 @@ def turned_by(turn: int) -> str:
 
 
 def _unlabelled_images(report: CheckReport, sums: SetSums) -> Iterator[Finding]:
-    known = np.sort(report.index.images())
     for folder in sums.folders:
         real = os.path.realpath(folder)
         names = sorted(
             entry.name
             for entry in os.scandir(folder)
             if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-            and not _holds(known, path_key(os.path.join(real, entry.name)))
+            and not report.index.has_image(os.path.join(real, entry.name))
         )
         if names:
             some = ", ".join(names[:3])
             message = f"{len(names)} images in the folder have no usable label in this data set: {some}"
             yield Finding("image-not-labelled", "info", message, str(folder))
-
-
-def _holds(keys: npt.NDArray[np.uint64], key: bytes) -> bool:
-    """Whether sorted keys hold this one; a set of them would take ten times the memory."""
-    value = np.frombuffer(key, np.uint64)[0]
-    place = int(np.searchsorted(keys, value))
-    return place < len(keys) and bool(keys[place] == value)
 
 
 def _texts(report: CheckReport, sums: SetSums) -> Iterator[Finding]:

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from ocrtune.data.formats._losses import Loss
 from ocrtune.data.formats._shapes import box, box_of, outline_of
 from ocrtune.data.formats._text import Report, brief, labelled, reference_to
 from ocrtune.data.records import MALFORMED
+from ocrtune.data.scratch import Scratch
 from ocrtune.errors import DataError
 from ocrtune.files import whole_file
 from ocrtune.page import Page, TextRegion, image_size, signed_area
@@ -47,28 +46,26 @@ def read(path: Path, report: Report) -> Iterator[Page]:
         DataError: the file as a whole is no JSON, or holds no "imgs".
     """
     images = Images(path.parent)
-    with closing(sqlite3.connect("")) as database:  # an empty name: a temporary file
-        database.execute("CREATE TABLE imgs (id TEXT, body TEXT)")
-        database.execute("CREATE TABLE anns (id TEXT, image TEXT, body TEXT)")
-        _fill(database, path, report)
-        database.execute("CREATE INDEX by_image ON anns (image)")
-        for image_id, body in database.execute("SELECT id, body FROM imgs ORDER BY rowid"):
-            where = f"{path}: imgs[{brief(image_id)}]"
-            name = json.loads(body)
-            image = images.named(name)
-            if image is None:
-                report(no_image(name, where, path.parent))
-                continue
-            regions = []
-            rows = database.execute("SELECT id, body FROM anns WHERE image = ? ORDER BY rowid", (image_id,))
-            for label_id, label in rows:
-                try:
-                    regions.append(_region(json.loads(label), f"{path}: anns[{brief(label_id)}]"))
-                except MALFORMED as error:
-                    expected = '{"mask": [x1, y1, ...], "utf8_string": ...}'
-                    what = f"the label cannot be read: {brief(error)}"
-                    report(DataError(what, where=f"{path}: anns[{brief(label_id)}]", expected=expected))
-            yield Page(image, regions, name=name, source=where)
+    entries = Scratch("CREATE TABLE imgs (id TEXT, body TEXT)", "CREATE TABLE anns (id TEXT, image TEXT, body TEXT)")
+    _fill(entries, path, report)
+    entries.change("CREATE INDEX by_image ON anns (image)")
+    for image_id, body in entries.rows("SELECT id, body FROM imgs ORDER BY rowid"):
+        where = f"{path}: imgs[{brief(image_id)}]"
+        name = json.loads(body)
+        image = images.named(name)
+        if image is None:
+            report(no_image(name, where, path.parent))
+            continue
+        regions = []
+        rows = entries.rows("SELECT id, body FROM anns WHERE image = ? ORDER BY rowid", image_id)
+        for label_id, label in rows:
+            try:
+                regions.append(_region(json.loads(label), f"{path}: anns[{brief(label_id)}]"))
+            except MALFORMED as error:
+                expected = '{"mask": [x1, y1, ...], "utf8_string": ...}'
+                what = f"the label cannot be read: {brief(error)}"
+                report(DataError(what, where=f"{path}: anns[{brief(label_id)}]", expected=expected))
+        yield Page(image, regions, name=name, source=where)
 
 
 def write(pages: Iterable[Page], path: Path) -> None:
@@ -96,7 +93,7 @@ def write(pages: Iterable[Page], path: Path) -> None:
         file.write("}}\n")
 
 
-def _fill(database: sqlite3.Connection, path: Path, report: Report) -> None:
+def _fill(entries: Scratch, path: Path, report: Report) -> None:
     found = False
     for section, key, value in json_entries(path):
         if section not in _SECTIONS:
@@ -106,11 +103,11 @@ def _fill(database: sqlite3.Connection, path: Path, report: Report) -> None:
         try:
             if section == "imgs":
                 row = (_stored(value.get("id", key)), json.dumps(str(value.get("file_name") or value["filename"])))
-                database.execute("INSERT INTO imgs VALUES (?, ?)", row)
+                entries.add("imgs", [row])
             else:
                 label = (_stored(key), _stored(value["image_id"]), json.dumps(value))
-                database.execute("INSERT INTO anns VALUES (?, ?, ?)", label)
-        except (*MALFORMED, sqlite3.Error) as error:
+                entries.add("anns", [label])
+        except MALFORMED as error:
             report(DataError(f"the entry cannot be read: {brief(error)}", where=where))
     if not found:
         raise DataError('the file has no "imgs"', where=path, expected='{"imgs": {...}, "anns": {...}}')

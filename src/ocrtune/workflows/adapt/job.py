@@ -178,10 +178,9 @@ def prepare(request: AdaptRequest, console: Console) -> Parts:
     val = _val_dataset(request, dataset)
     if val is not None:
         val_check = _checked(val, console)
-        leaks = find_leaks(check, val_check)
-        val_check.add(leaks)
+        val_check.add(find_leaks(check, val_check))
         checks.append(val_check)
-        same = sum(leak.code == "leak" for leak in leaks)
+        same = val_check.counts().get("leak", 0)
         if same:
             console.say(f"  {same} pages of the validation data are also in the training data: left out there")
         known = set(hashes)
