@@ -18,8 +18,10 @@ from ocrtune.augment.geometry import warp
 from ocrtune.config.schema import AugmentConfig, TargetSpec
 from ocrtune.data.page_cache import PageCache
 from ocrtune.data.synth.receipts import render_receipt
+from ocrtune.detection.offset import shrink
 from ocrtune.detection.samples import DetectionSamples, augmentation
-from ocrtune.detection.targets import Map, make_targets, shrink
+from ocrtune.detection.targets import make_targets
+from ocrtune.detection.threshold_map import Map
 from ocrtune.page import Image, Page, Polygon, as_polygon, perimeter, signed_area
 from ocrtune.runtime.preprocess import DetectionPreprocess
 
