@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ocrtune.calibration.thresholds import calibrate, size_options
+from ocrtune.detection.metric import hmean_difference_error, precision_recall_hmean
 from ocrtune.detection.search import COARSE_GRID, Grid
 from ocrtune.errors import GateError
 from ocrtune.page import Page
@@ -58,6 +59,33 @@ def test_finds_thresholds_that_separate_text_from_noise_and_asks_once_a_size() -
     assert len(engine.calls) == len(pages) * len(options)
 
 
+def test_what_is_as_good_stays_as_it_is() -> None:
+    pages = [page(seed) for seed in range(8)]
+    own = DetectionThresholds(bin_thresh=0.42, box_thresh=0.47, unclip_ratio=1.45)
+    found = calibrate(MapEngine(), pages, PREPROCESS, own, size_options(PREPROCESS, (512, 256)))
+    assert found.before.hmean == found.settings[0].hmean == 1.0
+    assert (found.best.preprocess, found.best.thresholds) == (PREPROCESS, own)
+
+
+def test_another_size_is_taken_for_more_than_chance_only() -> None:
+    pages = [page(seed) for seed in range(8)]
+    own = DetectionThresholds(bin_thresh=0.4, box_thresh=0.45)
+    tiny = PREPROCESS.model_copy(update={"size": 32})
+    found = calibrate(MapEngine(), pages, tiny, own, size_options(tiny, (32, 256)))
+    assert found.before.hmean < 0.5, "nothing is left of a text at an eighth of its size"
+    assert found.best.preprocess.size == 256
+    counts = np.tile([90.0, 100.0, 100.0], (30, 1))
+    lucky = counts.copy()
+    lucky[:3, 0] += (2, 2, -3)
+    assert 0 < _hmean(lucky) - _hmean(counts) < hmean_difference_error(lucky, counts)
+    better = counts + np.array([1.0, 0, 0])
+    assert hmean_difference_error(better, counts) < 1e-9 < _hmean(better) - _hmean(counts), "it is so on each page"
+
+
+def _hmean(counts: np.ndarray) -> float:
+    return precision_recall_hmean(*counts.sum(axis=0))[2]
+
+
 @pytest.mark.parametrize(("pages", "regions"), [(7, 8), (8, 2)])
 def test_refuses_too_few_pages_or_texts(pages: int, regions: int) -> None:
     with pytest.raises(GateError, match="too few"):
@@ -69,6 +97,9 @@ def test_refined_grid_lies_around_the_coarse_best() -> None:
     assert near.bin_thresh == (0.25, 0.3, 0.35, 0.4)
     assert near.unclip_ratio == (1.2, 1.3, 1.4, 1.5, 1.6)
     assert near.box_thresh == COARSE_GRID.box_thresh
+    far = Grid().around(DetectionThresholds(bin_thresh=0.9, box_thresh=0.62, unclip_ratio=1.5))
+    assert far.bin_thresh == (0.9,)
+    assert 0.62 in far.box_thresh
 
 
 def test_missing_image_is_named(tmp_path: Path) -> None:

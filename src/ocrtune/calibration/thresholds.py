@@ -1,6 +1,7 @@
 """Calibration of a detector: input size, bin threshold, box threshold and unclip ratio fitted together.
 
-Each page's map is computed once a size. A coarse grid compares the sizes, a fine one around its best point refines.
+Each page's map is computed once a size. A coarse grid compares the sizes; fine ones refine, around its best points at the
+sizes that come into question, and around the model's own setting.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ocrtune.detection.metric import hmean_difference_error
 from ocrtune.detection.search import COARSE_GRID, Grid, Setting, search_thresholds
 from ocrtune.errors import GateError
 from ocrtune.page import Page
@@ -26,6 +28,7 @@ from ocrtune.runtime.preprocess import Batch, DetectionPreprocess
 MIN_PAGES = 8
 MIN_REGIONS = 50
 PAGE_SIZES = (960, 1120, 1280, 1440, 1600)
+_REFINED = 0.01  # below the best hmean of the coarse grid; further down, a size is not refined
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,11 @@ class Calibration:
     """What a calibration found.
 
     Attributes:
-        best: the fitted setting, with its figures on the calibration pages.
+        best: the fitted setting, with its figures on the calibration pages; the model's own size stays where the gain of
+            another one is within the standard error.
         before: the model's own setting on the same pages.
         pages: how many pages were used.
-        settings: everything that was tried, best first.
+        settings: everything that was tried, by hmean.
     """
 
     best: Setting
@@ -85,15 +89,31 @@ def calibrate(
         cached = CachedEngine(engine, Path(folder))
         before = search_thresholds(cached, pages, preprocess, thresholds, own)[0]
         progress(f"as it is: hmean {before.hmean:.4f}")
-        settings: list[Setting] = []
-        for option in options if options is not None else size_options(preprocess):
-            found = search_thresholds(cached, pages, option, thresholds, COARSE_GRID)
-            progress(f"longer side {option.size}: hmean {found[0].hmean:.4f}")
-            settings += found
-        coarse = max(settings, key=lambda setting: setting.hmean)
-        settings += search_thresholds(cached, pages, coarse.preprocess, thresholds, Grid().around(coarse.thresholds))
+        options = options if options is not None else size_options(preprocess)
+        coarse = []
+        for option in options:
+            coarse.append(search_thresholds(cached, pages, option, thresholds, COARSE_GRID))
+            progress(f"longer side {option.size}: hmean {coarse[-1][0].hmean:.4f}")
+        top = max(found[0].hmean for found in coarse)
+        settings = [before] if preprocess in options else []  # first: of equals, it stays
+        starts = [*settings, *(found[0] for found in coarse if found[0].hmean > top - _REFINED)]
+        settings += [setting for found in coarse for setting in found]
+        for start in starts:
+            grid = Grid().around(start.thresholds)
+            settings += search_thresholds(cached, pages, start.preprocess, thresholds, grid)
     settings.sort(key=lambda setting: -setting.hmean)
-    return Calibration(settings[0], before, len(pages), settings)
+    return Calibration(_best(settings, preprocess), before, len(pages), settings)
+
+
+def _best(settings: Sequence[Setting], own: DetectionPreprocess) -> Setting:
+    """The best of sorted settings, or the best at the model's own size if the other gains less than one standard error.
+
+    A network that was trained at a size is best there; on some tens of pages, another one looks better by chance. Breiman
+    et al. 1984, "Classification and Regression Trees", section 3.4.3, have the rule of one standard error.
+    """
+    best, stays = settings[0], next((setting for setting in settings if setting.preprocess == own), settings[0])
+    gain = best.hmean - stays.hmean
+    return best if gain > hmean_difference_error(best.counts, stays.counts) else stays
 
 
 class CachedEngine:

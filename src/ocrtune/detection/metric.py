@@ -175,12 +175,28 @@ def bootstrap_hmean(counts: npt.NDArray[np.float64], seed: int = 0, rounds: int 
     """
     if not len(counts):
         return 0.0, 0.0
+    low, high = np.percentile(_resampled_hmeans(counts, seed, rounds), (2.5, 97.5))
+    return float(low), float(high)
+
+
+def hmean_difference_error(
+    counts: npt.NDArray[np.float64], other: npt.NDArray[np.float64], seed: int = 0, rounds: int = 2000
+) -> float:
+    """Standard error of the difference of two hmeans on the same pages, which are resampled together.
+
+    Args:
+        counts, other: float64 [pages, 3], matched, predictions and labels of each page in two ways of finding.
+        seed: of the resampling.
+        rounds: number of resamples.
+    """
+    return float(np.std(_resampled_hmeans(counts, seed, rounds) - _resampled_hmeans(other, seed, rounds)))
+
+
+def _resampled_hmeans(counts: npt.NDArray[np.float64], seed: int, rounds: int) -> npt.NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     totals = counts[rng.integers(0, len(counts), (rounds, len(counts)))].sum(axis=1)
     denominator = totals[:, 1] + totals[:, 2]
-    hmeans = np.divide(2 * totals[:, 0], denominator, out=np.zeros(rounds), where=denominator > 0)
-    low, high = np.percentile(hmeans, (2.5, 97.5))
-    return float(low), float(high)
+    return np.divide(2 * totals[:, 0], denominator, out=np.zeros(rounds), where=denominator > 0)
 
 
 def average_precision(matches: Sequence[PageMatch]) -> float:

@@ -29,11 +29,13 @@ class Grid:
     unclip_ratio: tuple[float, ...] = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 2.3)
 
     def around(self, thresholds: DetectionThresholds, bin_reach: float = 0.1, unclip_reach: float = 0.25) -> Grid:
-        """The part of this grid that lies near fitted thresholds; the box threshold stays free, it costs nothing."""
+        """These thresholds and the part of this grid that lies near them; the box threshold stays free, it costs nothing."""
+        near_bin = {v for v in self.bin_thresh if abs(v - thresholds.bin_thresh) <= bin_reach + 1e-9}
+        near_unclip = {v for v in self.unclip_ratio if abs(v - thresholds.unclip_ratio) <= unclip_reach + 1e-9}
         return Grid(
-            tuple(v for v in self.bin_thresh if abs(v - thresholds.bin_thresh) <= bin_reach + 1e-9),
-            self.box_thresh,
-            tuple(v for v in self.unclip_ratio if abs(v - thresholds.unclip_ratio) <= unclip_reach + 1e-9),
+            tuple(sorted(near_bin | {thresholds.bin_thresh})),
+            tuple(sorted({*self.box_thresh, thresholds.box_thresh})),
+            tuple(sorted(near_unclip | {thresholds.unclip_ratio})),
         )
 
 
