@@ -116,18 +116,6 @@ def test_a_step_is_timed_in_the_pieces_that_fit_into_memory() -> None:
     assert task.largest == 2
 
 
-def test_a_while_of_slow_steps_does_not_shorten_the_plan() -> None:
-    class Disturbed(Line):
-        steps = 0
-
-        def loss(self, network: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
-            self.steps += 1
-            time.sleep(0.2 if 4 <= self.steps <= 14 else 0.02)
-            return super().loss(network, batch)
-
-    assert 0.02 <= seconds_per_step(Disturbed(), config()) < 0.15
-
-
 def test_timing_steps_ends_early_on_a_slow_machine() -> None:
     class Counted(Line):
         steps = 0

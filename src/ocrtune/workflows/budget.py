@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from ocrtune.config.schema import TrainConfig
@@ -16,7 +17,7 @@ from ocrtune.training.loading import loaded_batches
 from ocrtune.training.micro import fewer_at_once, samples_in
 from ocrtune.training.outline import make_plan
 
-_PROBE_STEPS = 20
+_PROBE_STEPS = 8
 _WARM_STEPS = 3
 _MARGIN = 0.93  # machines get slower, seldom faster
 MIN_STEPS = 20
@@ -62,11 +63,9 @@ class Clock:
 
 @freed_memory_kept()
 def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("inf")) -> float:
-    """Time of a training step on this machine when nothing disturbs it, with its data loading, on a copy of the network.
+    """Usual time of a training step on this machine, with its data loading, on a copy of the network.
 
-    The first steps take much longer: memory is touched for the first time, and kernels are made. Of the others the lower
-    quartile counts: other work on the machine makes steps slower for a while and never faster, a run that is planned too
-    short cannot be made longer, and one that is planned too long comes to its end in time (`ocrtune.training.timelimit`).
+    The first steps take much longer: memory is touched for the first time, and kernels are made.
 
     Args:
         task, config: what is to be trained.
@@ -95,8 +94,8 @@ def seconds_per_step(task: Task, config: TrainConfig, patience: float = float("i
         started = now
         if len(times) > _WARM_STEPS and sum(times) > patience:
             break
-    timed = sorted(times[_WARM_STEPS:])
-    return timed[len(timed) // 4] * config.trainer.accumulate
+    timed = times[_WARM_STEPS:]
+    return median(timed) * config.trainer.accumulate
 
 
 def _step(steps: BareSteps, batch: Any, pieces: int) -> int:
