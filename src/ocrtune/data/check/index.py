@@ -72,7 +72,7 @@ class PageIndex:
     def with_pixels(self, digest: bytes) -> int | None:
         """The first row with this content hash; None without one."""
         self._rows.change("CREATE INDEX IF NOT EXISTS by_digest ON pages (digest)")
-        found = self._rows.row("SELECT min(row) FROM pages WHERE digest = ?", digest)
+        found = self._rows.row("SELECT row FROM pages WHERE digest = ? ORDER BY row", digest)
         return None if found is None else found[0]
 
     def has_image(self, path: str) -> bool:
